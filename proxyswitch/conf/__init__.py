@@ -1,0 +1,1 @@
+"""Config text, lossless: no process, no clock, no write."""

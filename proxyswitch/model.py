@@ -1,0 +1,264 @@
+"""The words of the field as frozen values. Standard library only; nothing here reads or changes the world."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple
+
+HTTP_PORT = 80
+MAX_PORT = 65535
+
+
+class ServerState(str, Enum):
+    """What a server line lets a proxy do: `ready` takes traffic, `drain` finishes what it has, `maint` is out."""
+
+    READY = "ready"
+    DRAIN = "drain"
+    MAINT = "maint"
+
+    __str__ = str.__str__
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an instance listens: `host` and `port`, or the `path` of a unix socket."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str, default_port: int = 0) -> Endpoint:
+        """Read `127.0.0.1:3001`, `[::1]:3001`, `app.internal:3001` or `unix:/run/app.sock`.
+
+        A missing port is an error unless `default_port` is given. Raises ValueError, which says what is wrong.
+        """
+        if text.startswith("unix:"):
+            return cls._unix(text)
+        host, port = _split_host(text)
+        if not port and default_port:
+            return cls(_host(host, text), default_port)
+        return cls(_host(host, text), _port(port, text))
+
+    @classmethod
+    def _unix(cls, text: str) -> Endpoint:
+        path = text.removeprefix("unix:")
+        if path.startswith("//"):
+            path = path[1:]
+        if not path.startswith("/"):
+            raise ValueError(f"{text!r}: a unix socket needs an absolute path, as unix:/run/app.sock")
+        if set(path) & set(" ;{}\"'\\$\t\r\n#"):
+            raise ValueError(f"{text!r}: the path of a unix socket must not contain spaces, quotes or any of ;{{}}$#")
+        return cls(path=path)
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _split_host(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is no address: an IPv6 address is written [::1]:3001")
+        return f"[{host}]", rest[1:]
+    host, _, port = text.partition(":")
+    if ":" in port:
+        raise ValueError(f"{text!r} is no address: put an IPv6 address in brackets, as [::1]:3001")
+    return host, port
+
+
+def _host(host: str, text: str) -> str:
+    if host.startswith("["):
+        from ipaddress import IPv6Address
+
+        try:
+            return str(IPv6Address(host[1:-1]))
+        except ValueError:
+            raise ValueError(f"{text!r}: {host[1:-1]!r} is no IPv6 address") from None
+    if not host:
+        raise ValueError(f"{text!r} is no address: the host is missing, as in 127.0.0.1:3001")
+    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in host):
+        raise ValueError(f"{text!r} is no address: expected host:port, [ipv6]:port or unix:/path")
+    if host.isdecimal():
+        raise ValueError(f"{text!r} is no address: did you mean 127.0.0.1:{host}?")
+    if host.replace(".", "").isdecimal() and not _is_ipv4(host):
+        raise ValueError(f"{text!r}: {host!r} is no IPv4 address")
+    return host.lower()
+
+
+def _is_ipv4(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and all(p.isdecimal() and int(p) <= 255 for p in parts)
+
+
+def _port(port: str, text: str) -> int:
+    if not port:
+        raise ValueError(f"{text!r} is no address: the port is missing, as in {text.rstrip(':')}:3001")
+    if not port.isascii() or not port.isdecimal():
+        raise ValueError(f"{text!r}: {port!r} is no port number")
+    if not 1 <= int(port) <= MAX_PORT:
+        raise ValueError(f"{text!r}: port {port} is out of range (1 to {MAX_PORT})")
+    return int(port)
+
+
+class Where(NamedTuple):
+    """A place in a person's file; the line counts from 1."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server line of a pool. `params` are the parameters that we neither read nor change, in their order."""
+
+    address: str
+    weight: int = 1
+    down: bool = False
+    backup: bool = False
+    params: tuple[str, ...] = ()
+    name: str = ""
+    where: Where | None = field(default=None, compare=False)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The address as an endpoint; None where it is in a form that only the proxy understands."""
+        try:
+            return Endpoint.parse(self.address, HTTP_PORT)
+        except ValueError:
+            return None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.address
+
+    @property
+    def live(self) -> bool:
+        """True when the line takes ordinary traffic."""
+        return not self.down and not self.backup
+
+    @property
+    def state(self) -> ServerState:
+        if "drain" in self.params:
+            return ServerState.DRAIN
+        return ServerState.MAINT if self.down else ServerState.READY
+
+    def is_at(self, target: str) -> bool:
+        """True when `target`, a server's name or an address, means this server."""
+        return target in (self.label, self.address) or _same_endpoint(self.endpoint, target)
+
+
+def _same_endpoint(endpoint: Endpoint | None, target: str) -> bool:
+    try:
+        return endpoint is not None and endpoint == Endpoint.parse(target, HTTP_PORT)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An nginx upstream or an HAProxy backend. `context` is `http` or `stream`; `balancer` the directive that picks."""
+
+    name: str
+    proxy: str
+    context: str
+    servers: tuple[Server, ...]
+    where: Where
+    balancer: str = ""
+
+    @property
+    def live(self) -> tuple[Server, ...]:
+        return tuple(s for s in self.servers if s.live)
+
+    def find(self, target: str) -> tuple[Server, ...]:
+        """The servers that `target`, a name or an address, means: none, one, or a line given twice."""
+        return tuple(s for s in self.servers if s.is_at(target))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChange:
+    """What becomes of one server line. No `before`: it is added. No `after`: it is removed."""
+
+    before: Server | None
+    after: Server | None
+
+    def inverse(self) -> ServerChange:
+        return ServerChange(self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """The change of one pool, as data that can be inverted, stored and shown."""
+
+    pool: str
+    servers: tuple[ServerChange, ...]
+
+    def inverse(self) -> PoolChange:
+        return PoolChange(self.pool, tuple(c.inverse() for c in reversed(self.servers)))
+
+    def result(self, servers: Iterable[Server]) -> Counter[Server]:
+        """What `servers` must be after this change, in whatever order."""
+        rows = Counter(servers)
+        for change in self.servers:
+            if change.before:
+                rows[change.before] -= 1
+            if change.after:
+                rows[change.after] += 1
+        return +rows
+
+    def fits(self, servers: Iterable[Server]) -> bool:
+        """True when each server that this change starts from is there as it expects it."""
+        missing = Counter(c.before for c in self.servers if c.before) - Counter(servers)
+        return not missing
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place where a version of an app can run: a name, and where it listens."""
+
+    name: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process that cannot be mistaken for a later one with the same pid: `start` is in clock ticks since boot."""
+
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A version that runs in a slot."""
+
+    slot: str
+    version: str
+    process: ProcessId
+    since: float = 0.0
+    log: str = ""
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a person should know that stops nothing."""
+
+    what: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.next_step})" if self.next_step else self.what
+
+
+def with_state(server: Server, state: ServerState) -> Server:
+    """The server in that state, as a config line of nginx can say it: out of rotation is `down`."""
+    return replace(server, down=state is not ServerState.READY)
