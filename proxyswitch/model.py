@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 HTTP_PORT = 80
 MAX_PORT = 65535
 
 
-class ServerState(str, Enum):
+class ServerState(StrEnum):
     """What a server line lets a proxy do: `ready` takes traffic, `drain` finishes what it has, `maint` is out."""
 
     READY = "ready"
     DRAIN = "drain"
     MAINT = "maint"
-
-    __str__ = str.__str__
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,18 @@ def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
     return data
 
 
+def trimmed(start: int, old: bytes, new: bytes) -> Edit:
+    """The edit that turns `old`, found at `start`, into `new`, without the bytes that both begin or end with."""
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    return Edit(Span(start + head, start + len(old) - tail), new[head : len(new) - tail])
+
+
+def _common(one: bytes, other: bytes) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 @lru_cache(maxsize=8)
 def _line_starts(data: bytes) -> list[int]:
     starts, at = [0], data.find(b"\n")

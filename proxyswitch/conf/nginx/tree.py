@@ -36,13 +36,17 @@ class Directive:
 
 
 class Document:
-    """One parsed file. `dumps()` gives back the bytes that it was parsed from."""
+    """One parsed file. `dumps()` gives back the bytes that it was parsed from.
 
-    __slots__ = ("data", "directives", "includes", "path", "upstreams")
+    `path` is the name by which the person includes the file, `real` the file itself, all links resolved.
+    """
+
+    __slots__ = ("data", "directives", "includes", "path", "real", "upstreams")
 
     def __init__(self, data: bytes, path: str) -> None:
         self.data = data
         self.path = path
+        self.real = path
         self.directives: list[Directive] = []
         self.includes: list[Directive] = []
         self.upstreams: list[Directive] = []

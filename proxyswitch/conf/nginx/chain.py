@@ -1,0 +1,197 @@
+"""A whole nginx config: the main file and what it includes, as nginx follows it.
+
+Names are relative to the folder of the main file, the conf prefix (`ngx_conf_full_name` with its `conf_prefix`);
+globs are sorted and pass over dotfiles as glob(3) does; a glob that matches nothing is no error, a missing plain name
+is (`ngx_conf_include`, src/core/ngx_conf_file.c).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from proxyswitch.conf.nginx.tree import Directive, Document, parse
+from proxyswitch.conf.text import Edit, apply
+from proxyswitch.errors import ConfigError, UsageError
+from proxyswitch.model import Where
+
+Reader = Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """An include directive that was followed: where it stands, the names it stands for, and their real paths."""
+
+    document: Document
+    directive: Directive
+    names: tuple[str, ...]
+    reals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A file as it is reached once: a file included from two places has two visits and one document.
+
+    `context` is the blocks around it in the files above, `block` the innermost of them as (real path, offset).
+    """
+
+    document: Document
+    context: tuple[bytes, ...]
+    block: tuple[str, int] | None = None
+
+
+@dataclass(slots=True)
+class Config:
+    """A main file with all that it includes; `documents` are keyed by real path."""
+
+    main: str
+    documents: dict[str, Document] = field(default_factory=dict)
+    visits: list[Visit] = field(default_factory=list)
+    includes: list[Include] = field(default_factory=list)
+
+    @property
+    def prefix(self) -> str:
+        """The folder that relative names start from."""
+        return os.path.dirname(self.main)
+
+    @property
+    def root(self) -> Document:
+        return self.documents[os.path.realpath(self.main)]
+
+    def upstreams(self) -> Iterator[tuple[Visit, Directive]]:
+        """Every upstream block with the visit that reaches it: once for each way in which it is reached."""
+        for visit in self.visits:
+            for directive in visit.document.upstreams:
+                yield visit, directive
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a config file. Raises OSError."""
+    with open(path, "rb") as file:  # pathlib costs start-up time on the path of `get`
+        return file.read()
+
+
+def load(main: str, read: Reader = read_file) -> Config:
+    """Read and parse the main file and everything it includes.
+
+    Raises ConfigError for what cannot be parsed and for an include that leads back to itself, UsageError for
+    what cannot be read.
+    """
+    # abspath, not realpath: the conf prefix is the folder of the name that nginx was given, link or not
+    loader = _Loader(Config(os.path.abspath(main)), read)
+    name = loader.config.main
+    loader.visit(name, os.path.realpath(name), Visit(Document(b"", ""), ()), None)
+    return loader.config
+
+
+class _Loader:
+    def __init__(self, config: Config, read: Reader) -> None:
+        self.config = config
+        self.read = read
+        self.stack: list[str] = []
+
+    def visit(self, name: str, real: str, above: Visit, source: Where | None) -> None:
+        """Read one file, and what it includes; `above` holds the context and block that it lands in."""
+        if real in self.stack:
+            raise self.cycle(real, source)
+        document = self.document(real, name, source)
+        here = Visit(document, above.context, above.block)
+        self.config.visits.append(here)
+        self.stack.append(real)
+        for directive in document.includes:
+            self.follow(here, directive)
+        self.stack.pop()
+
+    def document(self, real: str, name: str, source: Where | None) -> Document:
+        known = self.config.documents.get(real)
+        if known is None:
+            known = self.config.documents[real] = parse(self.bytes_of(name, source), name)
+            known.real = real
+        return known
+
+    def bytes_of(self, name: str, source: Where | None) -> bytes:
+        included = f" (included at {source})" if source else ""
+        try:
+            return self.read(name)
+        except PermissionError:
+            raise UsageError(
+                f"{name}: permission denied{included}", next_step="run it as a user who may read it"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror}{included}") from None
+
+    def follow(self, visit: Visit, directive: Directive) -> None:
+        document = visit.document
+        args = document.text(directive)
+        if len(args) != 1 or directive.body is not None:
+            return
+        names = self.expand(args[0])
+        reals = tuple(map(os.path.realpath, names))
+        self.config.includes.append(Include(document, directive, names, reals))
+        parent = directive.parent
+        block = (document.real, parent.start) if parent else visit.block
+        inner = Visit(document, visit.context + directive.context, block)
+        for name, real in zip(names, reals, strict=True):
+            self.visit(name, real, inner, document.where(directive))
+
+    def expand(self, pattern: str) -> tuple[str, ...]:
+        path = os.path.join(self.config.prefix, pattern)
+        if not any(c in pattern for c in "*?["):
+            return (path,)
+        return tuple(sorted(glob.glob(path), key=os.fsencode))
+
+    def cycle(self, real: str, source: Where | None) -> ConfigError:
+        chain = [self.config.documents[p].path for p in self.stack[self.stack.index(real) :]]
+        return ConfigError(
+            f"an include leads back to its own file: {' includes '.join([*chain, chain[0]])}",
+            path=source.path if source else real,
+            line=source.line if source else 1,
+            column=1,
+        )
+
+
+def candidates(config: Config, changed: dict[str, bytes], twin: Callable[[str], str]) -> dict[str, bytes]:
+    """The files to write so that `changed` (real path to bytes) can be tested without touching a live file.
+
+    Each changed file gets a twin, named by `twin(real path)`; so does each file on the way from the main file to it,
+    with just those includes replaced that lead there, each on its own line, so that line numbers stay. Returns name to
+    bytes.
+    """
+    reals = set(changed) | _above(config, set(changed)) | {config.root.real}
+    names = {real: twin(real) for real in reals}
+    return {
+        name: _redirected(config, real, changed.get(real, config.documents[real].data), names)
+        for real, name in names.items()
+    }
+
+
+def _above(config: Config, reals: set[str]) -> set[str]:
+    """The files from which an include leads, over however many steps, to one of `reals`."""
+    found: set[str] = set()
+    while True:
+        more = {i.document.real for i in config.includes if not (reals | found).isdisjoint(i.reals)}
+        if more <= found:
+            return found
+        found |= more
+
+
+def _redirected(config: Config, real: str, data: bytes, names: dict[str, str]) -> bytes:
+    """The file with every include that leads to a twin replaced by includes of the same files, the twins for theirs."""
+    document = parse(data, real)
+    followed = {tuple(i.document.args(i.directive)): i for i in config.includes}
+    edits = []
+    for directive in document.includes:
+        include = followed.get(tuple(document.args(directive)))
+        if include and not names.keys().isdisjoint(include.reals):
+            pairs = zip(include.names, include.reals, strict=True)
+            lines = [_include(names.get(r, n)) for n, r in pairs]
+            edits.append(Edit(document.span(directive), b" ".join(lines)))
+    return apply(data, edits)
+
+
+def _include(path: str) -> bytes:
+    """An include directive for exactly that file: what glob(3) or the tokenizer would read otherwise is quoted."""
+    quoted = glob.escape(path).replace("\\", "\\\\").replace('"', '\\"')
+    return b'include "' + os.fsencode(quoted) + b'";'

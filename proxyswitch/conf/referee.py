@@ -1,0 +1,104 @@
+"""A second reader of each edit, not written by us: crossplane for nginx.
+
+Our own parser reads and edits. A fault in it could pass its own check; so another parser reads the file before and
+after the edit, and where it can read it at all, it must see exactly the intended change and nothing else.
+
+crossplane reads files by name, so the bytes are handed to it through an anonymous file in memory; nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from proxyswitch.conf.nginx.pools import ServerLine, Upstream
+from proxyswitch.conf.nginx.verify import UnintendedEdit
+from proxyswitch.model import PoolChange, Server
+
+# depth, directive, arguments
+Row = tuple[int, str, tuple[str, ...]]
+Split = tuple[list[Row], Counter[frozenset[str]]]
+
+
+def check(upstream: Upstream, real: str, after: bytes, change: PoolChange) -> bool:
+    """Compare crossplane's reading of one changed file with the intended change.
+
+    Returns False when crossplane cannot judge: it does not read the file, or does not see the pool as we do.
+    Raises UnintendedEdit when it sees another change than the intended one.
+    """
+    mine = [line for line in upstream.lines if line.document.real == real]
+    document = upstream.document if upstream.document.real == real else mine[0].document
+    inside = document is upstream.document
+    first = _split(document.data, upstream, inside)
+    if first is None or first[1] != Counter(_words(line.server) for line in mine):
+        return False
+    second = _split(after, upstream, inside)
+    expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is document).elements()))
+    if second is None or second != (first[0], expected):
+        raise UnintendedEdit(
+            f"{document.path}: the second reader, crossplane, does not see the intended change of {upstream.name}"
+        )
+    return True
+
+
+def _expected(mine: list[ServerLine], change: PoolChange, *, adds: bool) -> Counter[Server]:
+    """The servers of this one file after the change; `adds` when new server lines go into this file."""
+    here = Counter(line.server for line in mine)
+    for server in change.servers:
+        if adds if server.before is None else here[server.before] > 0:
+            here.subtract([server.before] if server.before else [])
+            here.update([server.after] if server.after else [])
+    return +here
+
+
+def _words(server: Server) -> frozenset[str]:
+    weight = {f"weight={server.weight}"} if server.weight != 1 else set()
+    flags = {flag for flag in ("down", "backup") if getattr(server, flag)}
+    return frozenset({server.address, *server.params} | weight | flags)
+
+
+def _split(data: bytes, upstream: Upstream, inside: bool) -> Split | None:
+    """crossplane's rows without the pool's server lines, and those lines; None where it cannot read the file."""
+    tree = _read(data)
+    if tree is None:
+        return None
+    rest: list[Row] = []
+    servers: Counter[frozenset[str]] = Counter()
+    for row, blocks in _rows(tree, 0, ()):
+        if row[1] == "server" and _is_ours(blocks, upstream, inside):
+            servers[frozenset(w for w in row[2] if w != "weight=1")] += 1
+        else:
+            rest.append(row)
+    return rest, servers
+
+
+def _is_ours(blocks: tuple[tuple[str, ...], ...], upstream: Upstream, inside: bool) -> bool:
+    if not inside:
+        return blocks == ()
+    outer = {b[0] for b in blocks} & {"http", "stream"}
+    return blocks[-1:] == (("upstream", upstream.name),) and outer <= {upstream.context}
+
+
+def _rows(tree: list[Any], depth: int, blocks: tuple[tuple[str, ...], ...]) -> Iterator[tuple[Row, tuple[Any, ...]]]:
+    for node in tree:
+        args = tuple(node["args"])
+        yield (depth, node["directive"], args), blocks
+        yield from _rows(node.get("block") or [], depth + 1, (*blocks, (node["directive"], *args)))
+
+
+def _read(data: bytes) -> list[Any] | None:
+    import crossplane
+
+    fd = os.memfd_create("proxyswitch")
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(data)
+        payload = crossplane.parse(f"/proc/self/fd/{fd}", single=True, check_ctx=False, check_args=False)
+    except Exception:  # noqa: BLE001  # whatever it stumbles over, it cannot judge this file
+        return None
+    finally:
+        os.close(fd)
+    config = payload["config"][0]
+    return None if config["errors"] else config["parsed"]
