@@ -73,9 +73,7 @@ def _visits_by_block(config: Config) -> dict[tuple[str, int], list[Visit]]:
     return inside
 
 
-def _upstream(
-    visit: Visit, directive: Directive, context: str, inside: dict[tuple[str, int], list[Visit]]
-) -> Upstream:
+def _upstream(visit: Visit, directive: Directive, context: str, inside: dict[tuple[str, int], list[Visit]]) -> Upstream:
     document = visit.document
     own = [(document, d) for d in directive.body or ()]
     seen: set[str] = set()
@@ -99,9 +97,7 @@ def server_line(document: Document, directive: Directive) -> ServerLine:
             weight = int(match[1])
         elif param not in ("down", "backup"):
             rest.append(param)
-    server = Server(
-        address, weight, "down" in params, "backup" in params, tuple(rest), where=document.where(directive)
-    )
+    server = Server(address, weight, "down" in params, "backup" in params, tuple(rest), where=document.where(directive))
     return ServerLine(document, directive, server)
 
 

@@ -1,0 +1,1 @@
+"""Every raw effect: files, locks, processes, sockets, signals, the clock. Nothing else touches the world."""

@@ -1,0 +1,207 @@
+"""Files: whole or not at all.
+
+A person's file is replaced by renaming a dotfile over it from the same folder, so that every reader sees the old bytes
+or the new ones; a dotfile, because `include dir/*` passes over those. Mode, owner and extended attributes (SELinux
+labels, access lists) are kept, links resolved, file and folder flushed to disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from proxyswitch.errors import Failed, UsageError
+
+MARK = ".proxyswitch-"
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path: str | Path) -> bytes:
+    """The bytes of a file. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def read_text(path: str | Path) -> str:
+    return read(path).decode("utf-8", "surrogateescape")
+
+
+def temp_name(real: str, token: str) -> str:
+    """The dotfile beside `real` that holds the coming bytes."""
+    folder, name = os.path.split(real)
+    return os.path.join(folder, f".{name}{MARK}{token}")
+
+
+def write_new(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that must not exist yet, and flush it. Nothing is left of it when that fails."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        remove(path)
+        raise
+
+
+def prepare(real: str, data: bytes, token: str) -> str:
+    """Write the coming bytes of `real` into its dotfile, with its mode, owner and attributes. Returns the name."""
+    temp = temp_name(real, token)
+    try:
+        write_new(temp, data)
+        _copy_attributes(real, temp)
+    except OSError as error:
+        remove(temp)
+        raise _explain(error, real) from error
+    return temp
+
+
+def _copy_attributes(source: str, target: str) -> None:
+    status = os.stat(source)
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(target, status.st_uid, status.st_gid)
+    os.chmod(target, stat.S_IMODE(status.st_mode))
+    for name in _attributes(source):
+        os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _attributes(path: str) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSYS):
+            return []
+        raise
+
+
+def commit(temp: str, real: str) -> bool:
+    """Rename the dotfile over the file. Returns False where that cannot be done because the file is a mount point."""
+    try:
+        os.replace(temp, real)
+    except OSError as error:
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            return False
+        raise _explain(error, real) from error
+    sync_folder(os.path.dirname(real))
+    return True
+
+
+def overwrite(real: str, data: bytes) -> None:
+    """Write over a file where it is: the way for a mount point, which cannot be renamed over. Not atomic."""
+    fd = os.open(real, os.O_WRONLY)
+    with open(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.ftruncate(file.fileno(), len(data))
+        os.fsync(file.fileno())
+
+
+def is_torn(data: bytes, before: bytes, after: bytes) -> bool:
+    """True when `data` is what a killed `overwrite` of `before` by `after` leaves: one's head, the other's tail."""
+    head = len(os.path.commonprefix([data, after]))  # noqa: RUF071  # bytes, not paths
+    tail = before[head:] if head < len(after) else before[len(after) :]
+    return data[head:] == tail or data == after + before[len(after) :]
+
+
+def sync_folder(folder: str) -> None:
+    fd = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
+    """Write one of our own files, atomically and flushed. Raises Failed, with the reason, when it cannot be."""
+    real = os.path.realpath(path)
+    temp = temp_name(real, str(os.getpid()))
+    try:
+        remove(temp)
+        write_new(temp, data, mode)
+        os.replace(temp, real)
+        sync_folder(os.path.dirname(real))
+    except OSError as error:
+        raise _explain(error, real) from error
+
+
+def append(path: str | Path, data: bytes, mode: int = 0o600) -> None:
+    """Append to one of our own files, and flush it. A part that was written when the disk filled up is taken back."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
+    except OSError as error:
+        raise _explain(error, str(path)) from error
+    with open(fd, "rb+", buffering=0) as file:
+        size = os.fstat(fd).st_size
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, size)
+            raise _explain(error, str(path)) from error
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file; one that is not there is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def make_folder(path: Path, mode: int = 0o700) -> Path:
+    """A folder of our own, made where it is missing. Raises UsageError when that is not allowed."""
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot make this folder: {error.strerror}",
+            next_step="run it as a user who may, or name another with PROXYSWITCH_STATE",
+        ) from error
+    return path
+
+
+def check_writable(real: str) -> None:
+    """Raise UsageError unless we may replace `real`: before anything is changed."""
+    folder = os.path.dirname(real)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"{real}: no permission to write in {folder}", next_step="run it as a user who may, for instance with sudo"
+        )
+    status = os.stat(real)
+    if os.geteuid() not in (0, status.st_uid):
+        raise UsageError(
+            f"{real}: it belongs to another user, and replacing it would change its owner",
+            next_step="run it as its owner, or with sudo",
+        )
+
+
+def strays(folder: str) -> Iterator[str]:
+    """Dotfiles of ours that a killed run left in a folder."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(".") and MARK in name:
+                yield os.path.join(folder, name)
+
+
+def modified(path: str) -> float:
+    """When content or place of a file last changed, in seconds since 1970: the later of mtime and ctime."""
+    status = os.stat(path)
+    return max(status.st_mtime, status.st_ctime)
+
+
+def _explain(error: OSError, path: str) -> Exception:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Failed(f"{path}: cannot write: {reason}", next_step="free some disk space, then run it again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError(f"{path}: cannot write: {reason}", next_step="run it as a user who may")
+    return Failed(f"{path}: cannot write: {reason}")

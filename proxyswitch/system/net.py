@@ -1,0 +1,144 @@
+"""Sockets: who listens where, which connections are open, and plain connects. TCP over IPv4 and IPv6, and unix sockets.
+
+The kernel's tables (/proc/net/tcp, tcp6, unix) are read; addresses in them are host-order words in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from proxyswitch.model import Endpoint
+from proxyswitch.system import proc
+
+ESTABLISHED, LISTEN = "01", "0A"
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # read from the kernel's table, not bound
+
+
+class Row(NamedTuple):
+    """One line of a TCP table."""
+
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    state: str
+    inode: str
+
+
+def _tcp_rows(state: str) -> Iterator[Row]:
+    for table in ("tcp", "tcp6"):
+        for line in _lines(f"/proc/net/{table}"):
+            words = line.split()
+            if words[3] == state:
+                yield Row(_address(words[1]), _address(words[2]), state, words[9])
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii", errors="surrogateescape") as file:
+            return file.read().splitlines()[1:]
+    except OSError:
+        return []
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.partition(":")
+    packed = b"".join(bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, len(host), 8))
+    return _plain(ip_address(packed)), int(port, 16)
+
+
+def _plain(address: object) -> str:
+    """An IPv4 address that an IPv6 socket carries is shown as IPv4."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def connections(endpoints: list[Endpoint]) -> dict[Endpoint, int]:
+    """How many established connections lead from this machine to each endpoint: their client side is counted."""
+    hosts = {(host, e.port): e for e in endpoints if e.port for host in addresses(e.host)}
+    counts = dict.fromkeys(endpoints, 0)
+    for row in _tcp_rows(ESTABLISHED) if hosts else ():
+        endpoint = hosts.get(row.remote)
+        if endpoint:
+            counts[endpoint] += 1
+    for path in _unix_paths("01", "03") if any(e.path for e in endpoints) else ():
+        if Endpoint(path=path) in counts:
+            counts[Endpoint(path=path)] += 1
+    return counts
+
+
+def _unix_paths(kind: str, state: str) -> Iterator[str]:
+    """The paths of unix stream sockets in that state: 01 is a listener, 03 an accepted, connected one."""
+    for line in _lines("/proc/net/unix"):
+        words = line.split(maxsplit=7)
+        if len(words) == 8 and words[4].endswith(kind) and words[5] == state:
+            yield words[7]
+
+
+def addresses(host: str) -> set[str]:
+    """The addresses of a host name; one that is an address already costs no look-up, and unknown names are empty."""
+    try:
+        return {_plain(ip_address(host))}
+    except ValueError:
+        pass
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()
+
+
+def listeners(endpoint: Endpoint) -> list[int]:
+    """The pids that listen at that endpoint. A socket that several hold (a master and its workers) gives them all.
+
+    Processes of other users are only seen by root.
+    """
+    inodes = {f"socket:[{inode}]" for inode in _listening_inodes(endpoint)}
+    return [pid for pid in proc.pids() if inodes and not inodes.isdisjoint(_open_files(pid))]
+
+
+def _listening_inodes(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.path:
+        for line in _lines("/proc/net/unix"):
+            words = line.split(maxsplit=7)
+            if len(words) == 8 and words[7] == endpoint.path and words[3] == "00010000":
+                yield words[6]
+        return
+    hosts = addresses(endpoint.host) | WILDCARDS
+    for row in _tcp_rows(LISTEN):
+        if row.local[1] == endpoint.port and row.local[0] in hosts:
+            yield row.inode
+
+
+def is_listening(endpoint: Endpoint) -> bool:
+    """True when anything on this machine listens there, whoever owns it."""
+    return next(_listening_inodes(endpoint), None) is not None
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            yield proc.link(pid, f"fd/{fd}")
+    except OSError:
+        return
+
+
+def connect(endpoint: Endpoint, timeout: float) -> socket.socket:
+    """A connected stream socket. `timeout` in seconds, for the connect and for each later read. Raises OSError."""
+    if not endpoint.path:
+        return socket.create_connection((endpoint.host, endpoint.port), timeout)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(endpoint.path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that was free a moment ago, from the kernel."""
+    with socket.socket() as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,109 @@
+"""Readers of /proc: processes and their titles. All of them take a process that vanishes in between for gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from proxyswitch.model import ProcessId
+from proxyswitch.system import clock
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat behind the name, from the state on (field 3); empty for a process that is gone."""
+    data = _read(pid, "stat")
+    return data[data.rfind(b")") + 2 :].split()
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The process with its start time; None when there is none, or only a zombie."""
+    fields = stat(pid)
+    if not fields or fields[0] in (b"Z", b"X"):
+        return None
+    return ProcessId(pid, int(fields[19]))
+
+
+def alive(process: ProcessId) -> bool:
+    """True while that very process runs: a later one with its pid does not count, nor does a zombie."""
+    return identify(process.pid) == process
+
+
+def age(process: ProcessId) -> float:
+    """Seconds since it started."""
+    return max(0.0, clock.since_boot() - process.start / TICKS)
+
+
+def started(process: ProcessId) -> float:
+    """When it started, in seconds since 1970."""
+    return clock.wall() - age(process)
+
+
+def title(pid: int) -> str:
+    """The command line as a process shows it, words joined by spaces."""
+    return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "surrogateescape").strip()
+
+
+def parent(pid: int) -> int:
+    fields = stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def group(pid: int) -> int:
+    fields = stat(pid)
+    return int(fields[2]) if fields else 0
+
+
+def pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdecimal())
+
+
+def children(pid: int) -> list[int]:
+    """The direct children. The kernel's own list where it has one, else a walk through all processes."""
+    listed = _read(pid, f"task/{pid}/children")
+    if listed:
+        return [int(word) for word in listed.split()]
+    return [p for p in pids() if parent(p) == pid]
+
+
+def group_members(pgid: int) -> list[ProcessId]:
+    """The living processes of a process group."""
+    found = (identify(p) for p in pids() if group(p) == pgid)
+    return [p for p in found if p]
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment that it was started with; empty where we may not read it."""
+    pairs = (entry.partition(b"=") for entry in _read(pid, "environ").split(b"\0") if entry)
+    return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs}
+
+
+def with_environment(key: str, value: str) -> list[ProcessId]:
+    """The living processes that were started with that variable."""
+    needle = os.fsencode(f"{key}={value}")
+    found = [identify(p) for p in pids() if needle in _read(p, "environ").split(b"\0")]
+    return [p for p in found if p]
+
+
+def link(pid: int, name: str) -> str:
+    """What /proc/PID/NAME (exe, cwd, root, ns/mnt) points to; empty where we may not know."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/{name}")
+    return ""
+
+
+def owner(pid: int) -> int | None:
+    """The user id that it runs as."""
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_uid
+    return None

@@ -1,0 +1,172 @@
+"""Commands: argv values, and the one executor that runs them, always with a time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proxyswitch.errors import Failed, UsageError
+from proxyswitch.model import ProcessId
+from proxyswitch.system import clock, proc
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run. `timeout` in seconds; `env` is added to ours; output is kept as text."""
+
+    argv: tuple[str, ...]
+    timeout: float = 60.0
+    cwd: str | None = None
+    env: Mapping[str, str] | None = None
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended. `code` is negative for a signal; `timed_out` when we ended it."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0 and not self.timed_out
+
+    def reason(self) -> str:
+        """Why it is not ok, in words."""
+        if self.timed_out:
+            return f"it did not end within {self.seconds:.0f} s"
+        if self.code < 0:
+            return f"it was ended by signal {-self.code} ({signal.Signals(-self.code).name})"
+        return f"it ended with status {self.code}"
+
+
+class Running:
+    """A command that was started and is not waited for yet."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.begun = clock.now()
+        self.process = start(command)
+
+    def finish(self) -> Result:
+        """Wait for the end, at most until the time limit; then its whole process group is killed."""
+        limit = max(0.0, self.begun + self.command.timeout - clock.now())
+        timed_out = False
+        try:
+            out, err = self.process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            self.kill()
+            out, err = self.process.communicate()
+        except BaseException:
+            self.kill()
+            raise
+        return Result(self.process.returncode, _text(out), _text(err), clock.now() - self.begun, timed_out)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def start(command: Command) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own. Raises UsageError when there is no such program."""
+    try:
+        return subprocess.Popen(
+            command.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=command.cwd,
+            env={**os.environ, **command.env} if command.env else None,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UsageError(f"cannot run {command}: {error.strerror}") from error
+
+
+def run(command: Command) -> Result:
+    """Run a command to its end."""
+    return Running(command).finish()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A process that outlives us: a session of its own, standard streams closed or in `log`."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    log: str
+    cwd: str | None = None
+    user: str | None = None
+    umask: int = -1
+
+
+def spawn(what: Detached) -> ProcessId:
+    """Start it. Raises UsageError when it cannot be started at all (no such program, folder or user)."""
+    uid, gid, groups = _identity(what.user)
+    log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    try:
+        child = subprocess.Popen(
+            what.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=what.cwd,
+            env=dict(what.env),
+            start_new_session=True,
+            umask=what.umask,
+            user=uid,
+            group=gid,
+            extra_groups=groups,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        name = getattr(error, "filename", None)
+        raise UsageError(f"cannot start {shlex.join(what.argv)}: {reason}{f': {name}' if name else ''}") from error
+    finally:
+        os.close(log)
+    _children[child.pid] = child
+    identity = proc.identify(child.pid)
+    if identity is None:
+        raise Failed(f"{shlex.join(what.argv)} ended at once", next_step=f"read its log: {what.log}")
+    return identity
+
+
+# Kept so that a child that dies while we live is reaped: see `reap`.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def reap(pid: int) -> int | None:
+    """The exit status of a child of ours that has ended (negative for a signal); None when unknown or running."""
+    child = _children.get(pid)
+    return child.poll() if child else None
+
+
+def _identity(user: str | None) -> tuple[int | None, int | None, list[int] | None]:
+    """User, group and further groups to become; nothing where we are that user already."""
+    if not user:
+        return None, None, None
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise UsageError(f"there is no user {user!r} on this machine") from None
+    if entry.pw_uid == os.geteuid():
+        return None, None, None
+    return entry.pw_uid, entry.pw_gid, os.getgrouplist(user, entry.pw_gid)
