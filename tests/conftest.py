@@ -41,11 +41,10 @@ def forbidden(path: object) -> bool:
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
-    if event == "open":
-        paths = args[:1] if args[2] & WRITING else ()
-    else:
-        paths = args[: CHANGES.get(event, 0)]
-    for path in paths:
+    count = CHANGES.get(event, 0)
+    if event == "open" and args[2] & WRITING:
+        count = 1
+    for path in args[:count]:
         if forbidden(path):
             raise AssertionError(f"a test would touch {path!r} ({event})")
 

@@ -66,8 +66,8 @@ def prepare(real: str, data: bytes, token: str) -> str:
 
 
 def _copy_attributes(source: str, target: str) -> None:
-    status = os.stat(source)
-    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+    status, made = os.stat(source), os.stat(target)  # a setgid folder gives its group to what is made in it
+    if (status.st_uid, status.st_gid) != (made.st_uid, made.st_gid):
         os.chown(target, status.st_uid, status.st_gid)
     os.chmod(target, stat.S_IMODE(status.st_mode))
     for name in _attributes(source):
@@ -130,6 +130,8 @@ def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
         os.replace(temp, real)
         sync_folder(os.path.dirname(real))
     except OSError as error:
+        with contextlib.suppress(OSError):
+            remove(temp)
         raise _explain(error, real) from error
 
 
@@ -141,6 +143,8 @@ def append(path: str | Path, data: bytes, mode: int = 0o600) -> None:
         raise _explain(error, str(path)) from error
     with open(fd, "rb+", buffering=0) as file:
         size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":  # a line that a crash cut off must not swallow this one
+            data = b"\n" + data
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
