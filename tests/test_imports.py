@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import pytest
+
 from tests.conftest import REPO
 
 PACKAGE = REPO / "proxyswitch"
@@ -132,9 +134,5 @@ def test_right_arrows_pass() -> None:
 
 
 def test_a_module_without_a_place_is_found() -> None:
-    try:
+    with pytest.raises(AssertionError, match="not placed"):
         list(wrong("", "surprise.py"))
-    except AssertionError as error:
-        assert "not placed" in str(error)
-    else:
-        raise AssertionError("surprise.py was accepted")

@@ -91,11 +91,13 @@ def test_what_is_no_endpoint(text: str, message: str) -> None:
 @given(st.text(alphabet="[]:.a1/unix-x ;", max_size=24))
 def test_an_endpoint_or_a_value_error(text: str) -> None:
     try:
-        endpoint = Endpoint.parse(text)
+        shown = str(Endpoint.parse(text))
     except ValueError as error:
-        assert repr(text) in str(error)
+        shown, words = "", str(error)
     else:
-        assert not set(str(endpoint)) & set(" ;{}\"'")
+        words = repr(text)
+    assert repr(text) in words
+    assert not set(shown) & set(" ;{}\"'")
 
 
 def test_a_server_by_whatever_name() -> None:
