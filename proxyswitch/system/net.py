@@ -15,7 +15,7 @@ from proxyswitch.model import Endpoint
 from proxyswitch.system import proc
 
 ESTABLISHED, LISTEN = "01", "0A"
-WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # read from the kernel's table, not bound
+ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104  # read from the kernel's table, not bound
 
 
 class Row(NamedTuple):
@@ -104,7 +104,8 @@ def _listening_inodes(endpoint: Endpoint) -> Iterator[str]:
             if len(words) == 8 and words[7] == endpoint.path and words[3] == "00010000":
                 yield words[6]
         return
-    hosts = addresses(endpoint.host) | WILDCARDS
+    hosts = addresses(endpoint.host)
+    hosts |= {ANY6} if hosts and all(":" in host for host in hosts) else {ANY4, ANY6}
     for row in _tcp_rows(LISTEN):
         if row.local[1] == endpoint.port and row.local[0] in hosts:
             yield row.inode

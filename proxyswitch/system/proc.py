@@ -64,6 +64,21 @@ def group(pid: int) -> int:
     return int(fields[2]) if fields else 0
 
 
+def lineage(pid: int) -> list[int]:
+    """The process itself, its parent, and so on up to the first."""
+    line: list[int] = []
+    while pid > 0 and pid not in line:
+        line.append(pid)
+        pid = parent(pid)
+    return line
+
+
+def boot() -> str:
+    """What tells this start of the machine from any other."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 def pids() -> Iterator[int]:
     return (int(name) for name in os.listdir("/proc") if name.isdecimal())
 

@@ -46,9 +46,18 @@ class Result:
         """Why it is not ok, in words."""
         if self.timed_out:
             return f"it did not end within {self.seconds:.0f} s"
-        if self.code < 0:
-            return f"it was ended by signal {-self.code} ({signal.Signals(-self.code).name})"
-        return f"it ended with status {self.code}"
+        return f"it {ending(self.code)}"
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words, from its status (negative for a signal)."""
+    if code >= 0:
+        return f"ended with status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # the numbers between SIGRTMIN and SIGRTMAX have no name
+        return f"was ended by signal {-code}"
+    return f"was ended by signal {-code} ({name})"
 
 
 class Running:
@@ -117,9 +126,12 @@ class Detached:
 
 
 def spawn(what: Detached) -> ProcessId:
-    """Start it. Raises UsageError when it cannot be started at all (no such program, folder or user)."""
+    """Start it. Raises UsageError when it cannot be started at all (no such program, folder or user).
+
+    One that has ended already is returned too: as our child it stays a zombie, so its start time can still be read.
+    """
     uid, gid, groups = _identity(what.user)
-    log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
     try:
         child = subprocess.Popen(
             what.argv,
@@ -133,18 +145,24 @@ def spawn(what: Detached) -> ProcessId:
             user=uid,
             group=gid,
             extra_groups=groups,
+            preexec_fn=_unblock if signal.pthread_sigmask(signal.SIG_BLOCK, ()) else None,  # noqa: PLW1509
         )
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         name = getattr(error, "filename", None)
         raise UsageError(f"cannot start {shlex.join(what.argv)}: {reason}{f': {name}' if name else ''}") from error
     finally:
         os.close(log)
     _children[child.pid] = child
-    identity = proc.identify(child.pid)
-    if identity is None:
+    fields = proc.stat(child.pid)
+    if not fields:  # only where SIGCHLD is ignored, and children leave nothing behind
         raise Failed(f"{shlex.join(what.argv)} ended at once", next_step=f"read its log: {what.log}")
-    return identity
+    return ProcessId(child.pid, int(fields[19]))
+
+
+def _unblock() -> None:
+    """In the child: signals that we hold back while we undo something must reach the app."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 # Kept so that a child that dies while we live is reaped: see `reap`.

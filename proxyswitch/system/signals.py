@@ -16,6 +16,14 @@ HUP, TERM, KILL, QUIT = signal.SIGHUP, signal.SIGTERM, signal.SIGKILL, signal.SI
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def number(name: str) -> int:
+    """The signal of that name, as TERM or SIGTERM. Raises UsageError."""
+    try:
+        return signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
+    except KeyError:
+        raise UsageError(f"there is no signal {name!r}; known are TERM, INT, QUIT, HUP, USR1 …") from None
+
+
 def send(process: ProcessId, signum: int) -> bool:
     """Signal that very process. Returns False when it is gone. Raises UsageError when it is not ours to signal.
 
@@ -32,13 +40,17 @@ def send(process: ProcessId, signum: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        raise UsageError(
-            f"no permission to signal process {process.pid} ({proc.title(process.pid)})",
-            next_step="run it as the user who started that process, or with sudo",
-        ) from None
+        raise _forbidden(process) from None
     finally:
         os.close(fd)
     return True
+
+
+def _forbidden(process: ProcessId) -> UsageError:
+    return UsageError(
+        f"no permission to signal process {process.pid} ({proc.title(process.pid)})",
+        next_step="run it as the user who started that process, or with sudo",
+    )
 
 
 def may_signal(process: ProcessId) -> bool:
@@ -53,14 +65,18 @@ def may_signal(process: ProcessId) -> bool:
 
 
 def send_group(leader: ProcessId, signum: int) -> None:
-    """Signal what is left of the process group that `leader` founded.
+    """Signal the process group that `leader` founded, while it leads it.
 
-    A group's number is not given to a new process while a member lives, so a member that is not older than the leader
-    proves that the group is still the same.
+    Nothing is sent once the leader is gone: its number may be another group's by then.
     """
-    if any(member.start >= leader.start for member in proc.group_members(leader.pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(leader.pid, signum)
+    if leader.pid <= 1 or not proc.alive(leader) or proc.group(leader.pid) != leader.pid:
+        return
+    try:
+        os.killpg(leader.pid, signum)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise _forbidden(leader) from None
 
 
 @contextlib.contextmanager

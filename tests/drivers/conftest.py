@@ -1,0 +1,3 @@
+from tests.drivers.world import world
+
+__all__ = ["world"]
