@@ -37,7 +37,22 @@ def edit(upstream: Upstream, change: PoolChange) -> list[FileEdit]:
         line = _take(left, server_change.before) if server_change.before else None
         document, edits = _one(upstream, line, server_change)
         by_file.setdefault(document.real, (document, []))[1].extend(edits)
-    return [FileEdit(document, tuple(edits)) for document, edits in by_file.values() if edits]
+    return [FileEdit(document, tuple(_apart(edits))) for document, edits in by_file.values() if edits]
+
+
+def _apart(edits: list[Edit]) -> list[Edit]:
+    """The edits, with removals of neighbours made shorter where both would take the same blanks."""
+    out: list[Edit] = []
+    for item in sorted(edits, key=lambda edit: edit.span):
+        span, text = item
+        if out and span.start < out[-1].span.end:
+            last, removal = out[-1].span, not out[-1].replacement
+            if removal:
+                out[-1] = Edit(Span(last.start, span.start), b"")
+            elif not text:
+                span = Span(min(last.end, span.end), span.end)
+        out.append(Edit(span, text))
+    return out
 
 
 def _take(lines: list[ServerLine], server: Server) -> ServerLine:
