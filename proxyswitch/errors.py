@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 NOTHING_CHANGED = "nothing was changed"
 
 
@@ -19,6 +21,8 @@ class ProxyswitchError(Exception):
         self.what = what
         self.state = self.state if state is None else state
         self.next_step = next_step
+        self.outcome: Any = None  # what the engine had done by then
+        self.facts: dict[str, object] = {}  # the same for --json
 
     def lines(self) -> list[str]:
         """The message as a person reads it: what, then the state, then what to do."""

@@ -15,9 +15,6 @@ from proxyswitch import durations
 from proxyswitch.errors import SettingsError
 from proxyswitch.model import Endpoint, Slot
 
-NAME = "proxyswitch.toml"
-SYSTEM_FOLDER = Path("/etc/proxyswitch")
-
 Command = str | list[str]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 
@@ -132,21 +129,6 @@ def suggest(word: str, known: Mapping[str, object] | list[str]) -> str:
     return f": did you mean {close[0]!r}?" if close else ""
 
 
-def find(given: str, environment: Mapping[str, str], folder: Path) -> Path | None:
-    """The settings file: `--config`, $PROXYSWITCH_CONFIG, upward from the working folder, /etc/proxyswitch.
-
-    Raises SettingsError when one was named and is not there.
-    """
-    named = given or environment.get("PROXYSWITCH_CONFIG", "")
-    if named:
-        path = Path(named)
-        if not path.is_file():
-            raise SettingsError(f"{path}: no such settings file")
-        return path
-    places = [folder, *folder.parents, SYSTEM_FOLDER]
-    return next((p / NAME for p in places if (p / NAME).is_file()), None)
-
-
 def load(path: Path | None) -> Settings:
     """Read the file; no file gives the defaults. Raises SettingsError."""
     if path is None:
@@ -169,7 +151,7 @@ def parse(data: bytes, path: str) -> Settings:
     if "path" in tree:
         raise SettingsError(f"{path}: path: unknown key")
     settings: Settings = _convert(tree, Settings, path, "")
-    known = {name: _app(value, path, name) for name, value in apps.items()}
+    known = {name: _absolute(_app(value, path, name), Path(path).absolute().parent) for name, value in apps.items()}
     return msgspec.structs.replace(settings, apps=known, path=path)
 
 
@@ -186,7 +168,7 @@ def _decode(kind: type[Any], value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return Seconds(value)
     if not isinstance(value, str):
-        raise ValueError("expected a duration: seconds, or as 500ms, 30s, 2m, 1h")  # noqa: TRY004
+        raise ValueError("expected a duration: seconds, or as 500ms, 30s, 2m, 1h")
     return Seconds(durations.parse(value))
 
 
@@ -229,6 +211,16 @@ def _app(tree: object, path: str, name: str) -> App:
     for problem in _app_problems(app):
         raise SettingsError(f"{path}: {prefix}.{problem}")
     return app
+
+
+def _absolute(app: App, folder: Path) -> App:
+    """Folders of the app count from that of the settings file; it runs there when no other is named."""
+    if app.process is None:
+        return app
+    cwd = folder / app.process.cwd
+    log_dir = str(folder / app.process.log_dir) if app.process.log_dir else ""
+    process = msgspec.structs.replace(app.process, cwd=str(cwd), log_dir=log_dir)
+    return msgspec.structs.replace(app, process=process)
 
 
 def _app_problems(app: App) -> Iterator[str]:
@@ -302,4 +294,4 @@ def schema() -> dict[str, Any]:
 
     tree = msgspec.json.schema(Settings, schema_hook=hook)
     tree["$defs"]["Settings"]["properties"].pop("path")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": NAME, **tree}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "proxyswitch.toml", **tree}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from proxyswitch.conf.nginx.tree import Directive, Document, parse
 from proxyswitch.conf.text import Edit, apply
@@ -50,6 +51,7 @@ class Config:
     documents: dict[str, Document] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
+    pools: Any = None  # what pools.upstreams found, so that it looks once
 
     @property
     def prefix(self) -> str:
@@ -73,23 +75,31 @@ def read_file(path: str) -> bytes:
         return file.read()
 
 
-def load(main: str, read: Reader = read_file) -> Config:
+def load(
+    main: str,
+    read: Reader = read_file,
+    known: Mapping[str, Document] | None = None,
+    replaced: Mapping[str, bytes] | None = None,
+) -> Config:
     """Read and parse the main file and everything it includes.
 
-    Raises ConfigError for what cannot be parsed and for an include that leads back to itself, UsageError for
-    what cannot be read.
+    `replaced` (real path to bytes) stands for files as they would be after an edit; what was parsed before and is not
+    replaced is taken from `known`. Raises ConfigError for what cannot be parsed and for an include that leads back to
+    itself, UsageError for what cannot be read.
     """
     # abspath, not realpath: the conf prefix is the folder of the name that nginx was given, link or not
-    loader = _Loader(Config(os.path.abspath(main)), read)
+    loader = _Loader(Config(os.path.abspath(main)), read, known or {}, replaced or {})
     name = loader.config.main
     loader.visit(name, os.path.realpath(name), Visit(Document(b"", ""), ()), None)
     return loader.config
 
 
 class _Loader:
-    def __init__(self, config: Config, read: Reader) -> None:
+    def __init__(self, config: Config, read: Reader, known: Mapping[str, Document], replaced: Mapping[str, bytes]) -> None:
         self.config = config
         self.read = read
+        self.known = known
+        self.replaced = replaced
         self.stack: list[str] = []
 
     def visit(self, name: str, real: str, above: Visit, source: Where | None) -> None:
@@ -105,20 +115,27 @@ class _Loader:
         self.stack.pop()
 
     def document(self, real: str, name: str, source: Where | None) -> Document:
-        known = self.config.documents.get(real)
-        if known is None:
-            known = self.config.documents[real] = parse(self.bytes_of(name, source), name)
-            known.real = real
-        return known
+        document = self.config.documents.get(real)
+        if document is None:
+            document = self.config.documents[real] = self.parsed(real, name, source)
+        return document
+
+    def parsed(self, real: str, name: str, source: Where | None) -> Document:
+        if real in self.replaced:
+            document = parse(self.replaced[real], name)
+        elif real in self.known:
+            return self.known[real]
+        else:
+            document = parse(self.bytes_of(name, source), name)
+        document.real = real
+        return document
 
     def bytes_of(self, name: str, source: Where | None) -> bytes:
         included = f" (included at {source})" if source else ""
         try:
             return self.read(name)
         except PermissionError:
-            raise UsageError(
-                f"{name}: permission denied{included}", next_step="run it as a user who may read it"
-            ) from None
+            raise UsageError(f"{name}: permission denied{included}", next_step="run it as a user who may read it") from None
         except OSError as error:
             raise UsageError(f"{name}: {error.strerror}{included}") from None
 
@@ -138,7 +155,7 @@ class _Loader:
 
     def expand(self, pattern: str) -> tuple[str, ...]:
         path = os.path.join(self.config.prefix, pattern)
-        if not any(c in pattern for c in "*?["):
+        if not any(c in path for c in "*?["):  # of the whole name: nginx looks after it has put the prefix before it
             return (path,)
         return tuple(sorted(glob.glob(path), key=os.fsencode))
 
@@ -187,7 +204,8 @@ def _redirected(config: Config, real: str, data: bytes, names: dict[str, str]) -
         if include and not names.keys().isdisjoint(include.reals):
             pairs = zip(include.names, include.reals, strict=True)
             lines = [_include(names.get(r, n)) for n, r in pairs]
-            edits.append(Edit(document.span(directive), b" ".join(lines)))
+            span = document.span(directive)
+            edits.append(Edit(span, b" ".join(lines) + b"\n" * data.count(b"\n", *span)))
     return apply(data, edits)
 
 

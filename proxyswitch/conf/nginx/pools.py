@@ -50,6 +50,12 @@ class Upstream:
 
 def upstreams(config: Config) -> list[Upstream]:
     """All pools, in the order in which nginx meets them; one that is included twice into a context appears once."""
+    if config.pools is None:
+        config.pools = _upstreams(config)
+    return list(config.pools)
+
+
+def _upstreams(config: Config) -> list[Upstream]:
     found: dict[tuple[str, int, str], Upstream] = {}
     inside = _visits_by_block(config)
     for visit, directive in config.upstreams():
@@ -101,11 +107,18 @@ def server_line(document: Document, directive: Directive) -> ServerLine:
     return ServerLine(document, directive, server)
 
 
+def _place(upstream: Upstream) -> tuple[str, int, str]:
+    return upstream.document.real, upstream.directive.start, upstream.context
+
+
 def shared_with(config: Config, upstream: Upstream) -> Upstream | None:
-    """Another pool that reads one of this pool's server lines, because both include the same file."""
+    """Another pool that reads one of this pool's server lines, because both include the same file, or one file is both.
+
+    One file with an upstream can be included into `http` and into `stream`: that makes two pools of the same lines.
+    """
     mine = {(line.document.real, line.directive.start) for line in upstream.lines}
     for other in upstreams(config):
-        if (other.document.real, other.directive.start) == (upstream.document.real, upstream.directive.start):
+        if _place(other) == _place(upstream):
             continue
         if any((line.document.real, line.directive.start) in mine for line in other.lines):
             return other

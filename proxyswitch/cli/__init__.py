@@ -1,0 +1,10 @@
+"""The `proxyswitch` command. Each subcommand parses, calls, prints, exits; nothing else."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command with the words of the command line, and exit."""
+    from proxyswitch.cli.app import command
+
+    command()(prog_name="proxyswitch")

@@ -1,0 +1,62 @@
+"""What a command says: the answer on stdout, everything else on stderr; plain off a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from proxyswitch.errors import ProxyswitchError
+
+
+def wants_json() -> bool:
+    return "--json" in sys.argv
+
+
+def answer(text: str) -> None:
+    """A line of the answer."""
+    print(text)
+
+
+def as_json(value: Any) -> None:
+    """One JSON object on one line."""
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def note(text: str) -> None:
+    """A line beside the answer. A reader who has gone away must not stop a change that is under way."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = None
+
+
+def quiet(_text: str) -> None:
+    """For -q: nothing but errors."""
+
+
+def fail(error: ProxyswitchError) -> int:
+    """Tell an error; returns its exit code."""
+    if wants_json():
+        facts = {"error": error.what, "exit": error.exit_code, "state": error.state, "next": error.next_step}
+        as_json({**error.facts, **facts})
+    first, *rest = error.lines()
+    note("\n".join([f"proxyswitch: {first}", *(f"  {line}" for line in rest)]))
+    return error.exit_code
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """A table for a terminal, tab-separated lines for a pipe."""
+    if not sys.stdout.isatty():
+        for row in [columns, *rows] if rows else ():
+            print("\t".join(row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(*columns, box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for row in rows:
+        grid.add_row(*row)
+    Console(highlight=False, markup=False).print(grid)

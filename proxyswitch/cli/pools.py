@@ -1,0 +1,241 @@
+"""Commands that change one pool: switch, weight, set, drain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from proxyswitch import durations
+from proxyswitch.cli import options, output
+from proxyswitch.cli.context import Given, split_pool, split_server, world_of
+from proxyswitch.errors import ProxyswitchError, UsageError
+from proxyswitch.model import Endpoint, Pool, ServerState
+
+if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.release.engine import Outcome
+    from proxyswitch.release.pools import Wish
+    from proxyswitch.release.steps import Plan
+    from proxyswitch.release.world import World
+
+MAX_WEIGHT = 1_000_000
+
+
+def switch(
+    pool: options.Pool,
+    targets: Annotated[list[str], typer.Argument(metavar="TARGET…", help="Addresses, servers of the pool, or slots.")],
+    drain: options.Drain = None,
+    health: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Switch only when this is healthy (twice in a row).")
+    ] = None,
+    health_timeout: Annotated[float, options.time_option("--health-timeout", "Wait at most that long for it.")] = 60.0,
+    mode: Annotated[str, typer.Option(metavar="MODE", help="auto or reload.")] = "auto",
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when it would change.")] = False,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Move all traffic of a pool to the given targets; with --drain, wait for the old side."""
+    from proxyswitch.release.intents import SwitchTo
+    from proxyswitch.release.pools import Wish
+
+    if mode not in ("auto", "reload"):
+        raise UsageError(f"--mode {mode}: not possible here; known: auto, reload")
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    proxy, name = split_pool(pool)
+    intent = SwitchTo(tuple(_target(world, name, t) for t in targets))
+    wish = Wish(
+        name, intent, proxy=proxy, health=tuple(health or ()), health_total=health_timeout, drain=drain or 0.0, force=force
+    )
+    if check:
+        raise typer.Exit(_show_plan(world, wish, json=json, quiet=quiet))
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _target(world: World, pool: str, target: str) -> str:
+    """An address for the name of a slot; everything else as it is."""
+    for app in world.settings.apps.values():
+        if app.pool == pool.rpartition(":")[2] and target in app.slots:
+            return str(Endpoint.parse(app.slots[target]))
+    return target
+
+
+def weight(
+    pool: options.Pool,
+    shares: Annotated[list[str], typer.Argument(metavar="SERVER=N…", help="A weight for each; 0 takes it out.")],
+    drain: options.Drain = None,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Give servers of a pool their shares, as 127.0.0.1:3001=90 127.0.0.1:3002=10."""
+    from proxyswitch.release.intents import SetWeights
+    from proxyswitch.release.pools import Wish
+
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    proxy, name = split_pool(pool)
+    intent = SetWeights(tuple(_share(text) for text in shares))
+    change(
+        world, Wish(name, intent, "weight", proxy, drain=drain or 0.0, force=force), dry_run=dry_run, json=json, quiet=quiet
+    )
+
+
+def _share(text: str) -> tuple[str, int]:
+    server, mark, number = text.rpartition("=")
+    if not mark or not server or not number.isascii() or not number.isdecimal():
+        raise UsageError(f"{text!r}: expected SERVER=N with a whole number, as 127.0.0.1:3001=90")
+    if int(number) > MAX_WEIGHT:
+        raise UsageError(f"{text!r}: a weight is at most {MAX_WEIGHT}")
+    return server, int(number)
+
+
+def set_state(
+    server: Annotated[str, typer.Argument(metavar="POOL/SERVER", help="As app_backend/127.0.0.1:3001.")],
+    state: Annotated[ServerState, typer.Argument(metavar="STATE", help="ready, drain or maint.")],
+    drain: options.Drain = None,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Put a server into a state. In nginx drain and maint are both `down`: requests under way are finished."""
+    from proxyswitch.release.intents import SetState
+    from proxyswitch.release.pools import Wish
+
+    pool, name = split_server(server)
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    proxy, pool = split_pool(pool)
+    wish = Wish(pool, SetState(name, state), "set", proxy, drain=drain or 0.0, force=force)
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def drain(
+    server: Annotated[str, typer.Argument(metavar="POOL/SERVER", help="As app_backend/127.0.0.1:3001.")],
+    timeout: Annotated[float, options.time_option("--timeout", "Wait at most that long.")] = 60.0,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Take a server out of traffic and wait until its last request is answered; exit 5 when that takes too long."""
+    from proxyswitch.release.intents import SetState
+    from proxyswitch.release.pools import Wish
+
+    pool, name = split_server(server)
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    proxy, pool = split_pool(pool)
+    wish = Wish(pool, SetState(name, ServerState.DRAIN), "set", proxy, drain=timeout, force=force)
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) -> None:
+    """Do a change of a pool, or show it, and say what came of it."""
+    from proxyswitch.release import pools
+
+    if dry_run:
+        _show_plan(world, wish, json=json, quiet=quiet)
+        return
+    try:
+        outcome = pools.change(world, wish)
+    except ProxyswitchError as error:
+        if error.outcome is not None:
+            error.facts = facts(error.outcome, wish.pool)
+        raise
+    if json:
+        output.as_json(facts(outcome, wish.pool))
+    elif not quiet:
+        _say(outcome)
+
+
+def _labels(servers: Any) -> list[str]:
+    return [s.label for s in servers if s.live]
+
+
+def facts(outcome: Outcome, pool: str) -> dict[str, Any]:
+    """The JSON object of a change."""
+    before = outcome.pool.servers if outcome.pool else ()
+    after = outcome.change.result(before).elements() if outcome.change else ()
+    return {
+        "changed": outcome.changed,
+        "pool": outcome.pool.name if outcome.pool else pool,
+        "from": _labels(before),
+        "to": _labels(after),
+        "mode": "reload" if outcome.running else "file",
+        "seconds": outcome.seconds,
+    }
+
+
+def _say(outcome: Outcome) -> None:
+    """One line for a change; nothing for none, off a terminal."""
+    import sys
+
+    data = facts(outcome, "")
+    after = " ".join(data["to"])
+    if not outcome.changed:
+        if sys.stderr.isatty():
+            output.note(f"unchanged: {data['pool']} is so already: {after}")
+        return
+    took = f"{data['mode']}, {durations.show(outcome.seconds)}"
+    output.answer(f"{data['pool']}: {_arrow(outcome.pool, outcome.change, data)} ({took})")
+    if not outcome.running:
+        output.note("nginx does not run: the file is changed and tested, and counts from its next start")
+
+
+def _arrow(pool: Pool | None, change: Any, data: dict[str, Any]) -> str:
+    if data["from"] != data["to"] or not pool or not change:
+        return f"{' '.join(data['from']) or 'nothing'} → {' '.join(data['to'])}"
+    from proxyswitch.release.intents import describe
+
+    rows = [f"{describe(c.before)} → {describe(c.after)}" for c in change.servers if c.before and c.after]
+    return ", ".join(rows) or "loaded"
+
+
+def show_steps(steps: Plan, diff: str) -> None:
+    """A plan and its diff, for people."""
+    for number, line in enumerate(steps.describe(), 1):
+        output.answer(f"{number}. {line}")
+    if diff:
+        output.answer(diff.rstrip("\n"))
+
+
+def diff_of(files: Any) -> str:
+    """The unified diff of the files of a candidate."""
+    from difflib import unified_diff
+
+    def lines(data: bytes) -> list[str]:
+        return data.decode("utf-8", "replace").splitlines(keepends=True)
+
+    out: list[str] = []
+    for file in files:
+        out += unified_diff(lines(file.before), lines(file.after), file.path, f"{file.path} (new)")
+    return "".join(line if line.endswith("\n") else line + "\n\\ no newline at the end\n" for line in out)
+
+
+def _show_plan(world: World, wish: Wish, *, json: bool, quiet: bool) -> int:
+    """Show what would be done; 1 when it would change something."""
+    from proxyswitch.release import pools
+
+    candidate, steps = pools.preview(world, wish)
+    diff = diff_of(candidate.files)
+    would = bool(candidate.files)
+    if json:
+        output.as_json({"would_change": would, "changed": False, "pool": wish.pool, "plan": steps.describe(), "diff": diff})
+    elif not quiet and would:
+        show_steps(steps, diff)
+    elif not quiet:
+        output.note(f"nothing to do: {wish.pool} is so already")
+    return int(would)

@@ -1,0 +1,151 @@
+"""Find nginx: the program, what was compiled into it, and the running master with the arguments it was started with."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proxyswitch.errors import UsageError
+from proxyswitch.model import ProcessId
+from proxyswitch.system import proc
+from proxyswitch.system.run import Command, run
+
+TITLE = "nginx: master process "
+PLACES = (
+    "/usr/sbin/nginx",
+    "/usr/local/sbin/nginx",
+    "/usr/local/nginx/sbin/nginx",
+    "/usr/local/openresty/nginx/sbin/nginx",
+)
+INSTALL = 'install it (apt-get install nginx), or name it in proxyswitch.toml: nginx.binary = "/path/to/nginx"'
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What `nginx -V` tells: version and compiled-in places, which may be relative to the prefix."""
+
+    version: tuple[int, ...]
+    prefix: str
+    conf: str
+    pid: str
+    error_log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The arguments of nginx that matter to a config: those of `-c`, `-p`, `-g` and `-e`; empty where not given."""
+
+    conf: str = ""
+    prefix: str = ""
+    globals: str = ""
+    error_log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A running master process."""
+
+    process: ProcessId
+    binary: str
+    arguments: Arguments
+
+
+def find_binary(named: str = "") -> str:
+    """The path of nginx. Raises UsageError, with how to install it."""
+    found = shutil.which(named or "nginx") or next((p for p in PLACES if not named and os.access(p, os.X_OK)), None)
+    if not found:
+        raise UsageError(f"nginx was not found{f': {named}' if named else ' on this machine'}", next_step=INSTALL)
+    return found
+
+
+@lru_cache(maxsize=4)
+def build(binary: str) -> Build:
+    """Ask the program. Raises UsageError when it does not answer as nginx does."""
+    result = run(Command((binary, "-V"), timeout=10))
+    version = re.search(r"nginx version: \S+?/([\d.]+)", result.err)
+    if not result.ok or not version:
+        raise UsageError(f"{binary} -V does not answer as nginx does: {result.reason()}", next_step=INSTALL)
+    return Build(
+        tuple(int(n) for n in version[1].strip(".").split(".")),
+        _option(result.err, "prefix", "/usr/local/nginx"),
+        _option(result.err, "conf-path", "conf/nginx.conf"),
+        _option(result.err, "pid-path", "logs/nginx.pid"),
+        _option(result.err, "error-log-path", "logs/error.log"),
+    )
+
+
+def _option(text: str, name: str, default: str) -> str:
+    match = re.search(rf"--{name}=(\S+)", text)
+    return match[1] if match else default
+
+
+def parse_title(title: str) -> tuple[str, Arguments]:
+    """The program and its arguments from a master's title, where nginx has joined the words by spaces.
+
+    A value reaches to the next word that is an option of nginx's: `-g daemon off; -c /x` has two.
+    """
+    words = title.removeprefix(TITLE).split(" ")
+    values: dict[str, list[str]] = {}
+    current: list[str] = []
+    for word in words[1:]:
+        match = re.fullmatch(r"-([?hvVtTqscpge])(.*)", word)
+        if match:
+            current = values.setdefault(match[1], [])
+            current += [match[2]] if match[2] else []
+        else:
+            current.append(word)
+    given = {option: " ".join(value) for option, value in values.items()}
+    return words[0], Arguments(given.get("c", ""), given.get("p", ""), given.get("g", ""), given.get("e", ""))
+
+
+def masters() -> list[Master]:
+    """Every nginx master of this machine that is not in a container of its own."""
+    found = (master_at(pid) for pid in proc.pids())
+    return [m for m in found if m]
+
+
+def master_at(pid: int) -> Master | None:
+    """The master with that pid; None when the process is something else, or in another mount namespace."""
+    title = proc.title(pid)
+    if not title.startswith(TITLE):
+        return None
+    process = proc.identify(pid)
+    if process is None or proc.title(proc.parent(pid)).startswith(TITLE):
+        return None  # gone, or a child so young that it still carries its master's title
+    theirs, ours = proc.link(pid, "ns/mnt"), proc.link(os.getpid(), "ns/mnt")
+    if theirs and theirs != ours:
+        return None
+    program, arguments = parse_title(title)
+    return Master(process, _binary(pid, program), _absolute(pid, arguments))
+
+
+def _binary(pid: int, program: str) -> str:
+    """The program file; after an upgrade the file that took its place."""
+    for path in (proc.link(pid, "exe").removesuffix(" (deleted)"), program):
+        if path.startswith("/") and os.access(path, os.X_OK):
+            return path
+    return find_binary(os.path.basename(program)) if program else find_binary()
+
+
+def _absolute(pid: int, given: Arguments) -> Arguments:
+    """A relative prefix counts from the folder in which the master was started."""
+    if not given.prefix or given.prefix.startswith("/"):
+        return given
+    folder = proc.link(pid, "cwd") or os.getcwd()
+    prefix = os.path.normpath(os.path.join(folder, given.prefix))
+    return Arguments(given.conf, prefix, given.globals, given.error_log)
+
+
+def prefix_of(binary: str, arguments: Arguments) -> str:
+    """The folder that relative pid and log files start from, and a relative `-c`."""
+    return arguments.prefix or build(binary).prefix
+
+
+def conf_of(binary: str, arguments: Arguments) -> str:
+    """The main config file as nginx was given it; a relative name counts from the prefix."""
+    if arguments.conf.startswith("/"):
+        return arguments.conf
+    return os.path.join(prefix_of(binary, arguments), arguments.conf or build(binary).conf)

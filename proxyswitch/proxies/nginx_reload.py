@@ -1,0 +1,140 @@
+"""A reload of nginx: whom it must replace, proof that it took effect, and who is still working off old requests.
+
+`nginx -s reload` ends with status 0 whatever the master makes of it, and a worker that dies is started again with a new
+pid. So a reload counts as taken when every worker that was there before is gone or shutting down AND a new one runs,
+and when old and new were seen side by side or an old one shutting down: that is what a crash does not look like.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from proxyswitch import durations, polling
+from proxyswitch.errors import UsageError
+from proxyswitch.model import ProcessId
+from proxyswitch.proxies.base import Left, NotTaken
+from proxyswitch.system import files, proc, signals
+
+WORKER = "nginx: worker process"
+OLD_WORKER = "nginx: worker process is shutting down"
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The workers of a master: those that accept connections, and those that only finish what they have."""
+
+    active: frozenset[ProcessId]
+    old: frozenset[ProcessId]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What served when it was captured, and how long its error log was (bytes)."""
+
+    master: ProcessId
+    active: frozenset[ProcessId]
+    old: frozenset[ProcessId]
+    log: str = ""
+    log_size: int = 0
+
+
+def workers(master: ProcessId) -> Workers:
+    """The workers as they are now."""
+    active: set[ProcessId] = set()
+    old: set[ProcessId] = set()
+    for pid in proc.children(master.pid):
+        title, process = proc.title(pid), proc.identify(pid)
+        if process and title.startswith(WORKER):
+            (old if title.startswith(OLD_WORKER) else active).add(process)
+    return Workers(frozenset(active), frozenset(old))
+
+
+def capture(master: ProcessId, log: str) -> Generation:
+    """The generation that serves now."""
+    now = workers(master)
+    size = os.stat(log).st_size if log and os.path.isfile(log) else 0
+    return Generation(master, now.active, now.old, log, size)
+
+
+def reload(master: ProcessId) -> None:
+    """Tell that very master to read its config again. Raises UsageError without permission, NotTaken when it is gone."""
+    if not signals.send(master, signals.HUP):
+        raise NotTaken(f"the nginx master {master.pid} is gone: it ended before it could be told to reload")
+
+
+def prove(before: Generation, timeout: float) -> None:
+    """Wait until the reload has taken effect. Raises NotTaken, with what nginx logged about it.
+
+    `timeout` in seconds: the master retries a port that is in use for 2.5 s, so less than 3 s would be too early.
+    """
+    verdict = _watch(before, timeout)
+    if verdict == "unclear":  # all old ones vanished at once: a crash looks like that too, so do it once more
+        again = capture(before.master, before.log)
+        reload(before.master)
+        verdict = _watch(again, timeout)
+    if verdict != "taken":
+        raise not_taken(before, timeout)
+
+
+def _watch(before: Generation, timeout: float) -> str | None:
+    together = False
+
+    def look() -> str | None:
+        nonlocal together
+        if not proc.alive(before.master):
+            return "gone"
+        now = workers(before.master)
+        new = now.active - before.active
+        together = together or not before.active or bool(before.active & now.old) or bool(new and before.active & now.active)
+        if not new or before.active & now.active:
+            return None
+        return "taken" if together else "unclear"
+
+    return polling.until(look, timeout, first=0.004, longest=0.02)
+
+
+def not_taken(before: Generation, timeout: float) -> NotTaken:
+    """The error, with the reason that nginx wrote to its log where there is one."""
+    if not proc.alive(before.master):
+        return NotTaken(f"the nginx master {before.master.pid} ended during the reload{_logged(before)}")
+    return NotTaken(f"nginx did not take the reload within {durations.show(timeout)}{_logged(before)}")
+
+
+def _logged(before: Generation) -> str:
+    reasons = emergencies(before)
+    if reasons:
+        return ": " + reasons[-1]
+    return f"; its log says nothing about it ({before.log})" if before.log else "; its log could not be read"
+
+
+def emergencies(before: Generation) -> list[str]:
+    """What the master has logged as [emerg] or [alert] since, without date and pid."""
+    try:
+        text = files.read(before.log)[before.log_size :].decode("utf-8", "replace") if before.log else ""
+    except OSError:
+        return []
+    marks = (f"[emerg] {before.master.pid}#", f"[alert] {before.master.pid}#")
+    lines = [line for line in text.splitlines() if any(m in line for m in marks)]
+    return [line.partition("#")[2].partition(": ")[2] or line for line in lines]
+
+
+def draining(processes: list[ProcessId]) -> Left | None:
+    """Which of these workers still live, and how old the oldest is."""
+    living = [p for p in processes if proc.alive(p)]
+    if not living:
+        return None
+    oldest = max(proc.age(p) for p in living)
+    pids = ", ".join(str(p.pid) for p in living[:5]) + (", …" if len(living) > 5 else "")
+    noun = "worker" if len(living) == 1 else "workers"
+    return Left(len(living), f"{len(living)} old nginx {noun} (pid {pids}; the oldest started {durations.show(oldest)} ago)")
+
+
+def check_generations(now: Workers, limit: int) -> None:
+    """Refuse a further reload while too many old workers still hold connections. Raises UsageError."""
+    if len(now.old) >= limit:
+        raise UsageError(
+            f"{len(now.old)} old nginx workers are still shutting down; each reload adds more while a websocket or a long"
+            " download stays open",
+            next_step="wait for them, set worker_shutdown_timeout in nginx.conf, or raise nginx.max_old_workers",
+        )

@@ -1,0 +1,108 @@
+"""Test a candidate with nginx itself, before any live file is touched.
+
+Relative names count from the folder of the file given with `-c`; so the main file's twin lies in that same folder, as a
+dotfile that no include glob matches. The twins of other files lie in our own folder. nginx's messages name the twins: they
+are given back with the person's own names; the lines are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from proxyswitch.conf.nginx.chain import Config, candidates
+from proxyswitch.errors import UsageError
+from proxyswitch.model import Problem
+from proxyswitch.proxies.base import Rejected
+from proxyswitch.proxies.nginx_master import Arguments
+from proxyswitch.system import files
+from proxyswitch.system.run import Command, Result, Running
+
+TIMEOUT = 120.0
+
+
+def command(binary: str, conf: str, arguments: Arguments) -> Command:
+    """`nginx -t` on that file, with the arguments of the running master."""
+    argv = [binary, "-t", "-c", conf]
+    for option, value in (("-p", arguments.prefix), ("-g", arguments.globals), ("-e", arguments.error_log)):
+        argv += [option, value] if value else []
+    return Command(tuple(argv), timeout=TIMEOUT)
+
+
+class Stage:
+    """The twins of one candidate: written, tested, removed."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.names: dict[str, str] = {}
+
+    def twin(self, real: str) -> str:
+        """The name of a file's twin."""
+        name = files.temp_name(self.config.main, "test")
+        if real != self.config.root.real:
+            name = files.temp_name(str(self.folder / os.path.basename(real)), str(len(self.names)))
+        self.names[name] = self.config.documents[real].path
+        return name
+
+    def test(self, changed: dict[str, bytes], binary: str, arguments: Arguments, meanwhile: Callable[[], None]) -> Result:
+        """Run nginx on the twins; `meanwhile` runs while nginx works. The twins are gone afterwards."""
+        twins = candidates(self.config, changed, self.twin)
+        try:
+            self.write(twins)
+            running = Running(command(binary, self.twin(self.config.root.real), arguments))
+            try:
+                meanwhile()
+            except BaseException:
+                running.kill()
+                running.finish()
+                raise
+            return running.finish()
+        finally:
+            for name in twins:
+                files.remove(name)
+
+    def write(self, twins: dict[str, bytes]) -> None:
+        for name, data in twins.items():
+            try:
+                files.write_new(name, data)
+            except OSError as error:
+                raise UsageError(
+                    f"{os.path.dirname(name)}: cannot write the copy that nginx is to test: {error.strerror}",
+                    next_step="run it as a user who may, or free some space",
+                ) from error
+
+    def own_names(self, text: str) -> str:
+        """nginx's message with the person's files instead of their twins."""
+        for name, path in self.names.items():
+            text = text.replace(name, path)
+        return text
+
+
+_PLACE = re.compile(r"^(.*) in (\S+):(\d+)$")
+_LEVEL = re.compile(r"^nginx: \[(emerg|alert|crit|error)\] ")
+
+
+def judge(result: Result, stage: Stage, *, running: bool) -> list[Problem]:
+    """Accept nginx's verdict, or raise Rejected with its message at the person's own file and line."""
+    if result.ok:
+        return []
+    said = [_LEVEL.sub("", line) for line in result.err.splitlines() if _LEVEL.match(line)]
+    if not running and _only_permission(result, said):
+        return [Problem("nginx tested the syntax only: it may not open all of its files as this user", said[-1])]
+    raise rejected(stage.own_names(said[-1] if said else (result.err.strip() or result.reason())))
+
+
+def _only_permission(result: Result, said: list[str]) -> bool:
+    """An ordinary user's `nginx -t` fails on the pid file or a log although the syntax is right."""
+    return "syntax is ok" in result.err and bool(said) and all("(13: Permission denied)" in s for s in said)
+
+
+def rejected(message: str) -> Rejected:
+    match = _PLACE.match(message)
+    step = "mend that line, then run it again; nginx -t shows the same"
+    if match:
+        return Rejected(f"nginx refuses the config: {match[1]}", path=match[2], line=int(match[3]), column=1, next_step=step)
+    return Rejected(f"nginx refuses the config: {message}", next_step=step)

@@ -1,0 +1,111 @@
+"""Changes of one pool from the command line: switch, weights, states, and taking the last one back."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from proxyswitch.errors import Failed, UsageError
+from proxyswitch.model import Pool, Server
+from proxyswitch.proxies.base import Candidate, Proxy
+from proxyswitch.release import history, intents, plan, transaction
+from proxyswitch.release.engine import Engine, Outcome
+from proxyswitch.release.history import Entry, History
+from proxyswitch.release.steps import AnyIntent, Plan, WaitHealthy
+from proxyswitch.release.transaction import Tag
+from proxyswitch.release.world import World
+from proxyswitch.system import state
+
+POOL_CHANGES = (history.SWITCH, "weight", "set")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A change of one pool as it was asked for; `drain` in seconds, 0 does not wait."""
+
+    pool: str
+    intent: AnyIntent
+    kind: str = history.SWITCH
+    proxy: str = "nginx"
+    health: tuple[str, ...] = ()
+    health_total: float = 60.0
+    drain: float = 0.0
+    force: bool = False
+    undoes: str = ""
+
+
+def change(world: World, wish: Wish) -> Outcome:
+    """Do it. Raises what the engine raises."""
+    proxy = world.proxy(wish.proxy)
+    if wish.health:  # before a wait, not after it: is what is asked for possible at all?
+        intents.changes(wish.intent, proxy.pool(wish.pool), force=wish.force)
+    return Engine(world, proxy=wish.proxy, tag=Tag(wish.kind, undoes=wish.undoes)).run(_steps(wish))
+
+
+def _steps(wish: Wish) -> Plan:
+    gates = tuple(WaitHealthy(url=url, total=wish.health_total) for url in wish.health)
+    return plan.change_pool(wish.pool, wish.intent, gates=gates, drain=wish.drain, force=wish.force)
+
+
+def preview(world: World, wish: Wish) -> tuple[Candidate, Plan]:
+    """What it would do."""
+    candidate = transaction.preview(world.proxy(wish.proxy), wish.pool, wish.intent, force=wish.force)
+    return candidate, _steps(wish)
+
+
+def past() -> History:
+    return History(state.folder() / "history.jsonl")
+
+
+def last_change(proxy: Proxy, pool: str = "") -> Entry:
+    """The newest change of that pool, or of any pool of that config, that can be taken back. Raises UsageError."""
+    conf = os.path.realpath(proxy.conf)
+    entry = past().last(
+        lambda e: e.kind in POOL_CHANGES and e.change is not None and e.conf == conf and pool in ("", e.pool)
+    )
+    if entry is None:
+        raise UsageError(f"nothing to take back: no change of {pool or proxy.conf} is in the history")
+    if entry.app:
+        raise UsageError(
+            f"the last change of {entry.pool} was a release of {entry.app}; the pool alone must not go back",
+            next_step=f"take the release back: proxyswitch rollback {entry.app}",
+        )
+    return entry
+
+
+def rollback_wish(proxy: Proxy, entry: Entry, *, drain: float, force: bool) -> Wish:
+    """The inverse of an earlier change, on the file as it is now. Raises Changed, UsageError or Failed unless forced."""
+    assert entry.change is not None  # noqa: S101  # last_change looks for those
+    pool = proxy.pool(entry.pool)
+    back = entry.change.inverse()
+    if not force:
+        _refuse_if_changed(entry, pool)
+        _refuse_if_dead(pool, back.result(pool.servers).keys())
+    intent = intents.Exactly(back, lenient=force)
+    return Wish(entry.pool, intent, history.ROLLBACK, proxy.name, drain=drain, force=force, undoes=entry.id)
+
+
+def _refuse_if_changed(entry: Entry, pool: Pool) -> None:
+    if Counter(pool.servers) != Counter(entry.after):
+        then, now = (", ".join(map(intents.describe, servers)) for servers in (entry.after, pool.servers))
+        raise intents.Changed(
+            f"{pool.name} was changed since: after the last change it had {then}; now it has {now} ({pool.where})",
+            next_step="set it by hand, or take back with --force what still fits",
+        )
+
+
+def _refuse_if_dead(pool: Pool, after: Iterable[Server]) -> None:
+    """Going back to an instance that is gone would fail every request."""
+    from proxyswitch import health
+
+    waking = [s for s in after if s.live and s not in pool.live]
+    endpoints = [s.endpoint for s in waking if s.endpoint]
+    answers = {e: health.probe(health.parse_target(str(e))) for e in endpoints}
+    dead = [f"{e} ({a.reason})" for e, a in answers.items() if not a.healthy]
+    if dead and len(dead) == len(endpoints):
+        raise Failed(
+            f"nothing answers where {pool.name} would go back to: {', '.join(dead)}",
+            next_step="start the old version first, or go back all the same with --force",
+        )

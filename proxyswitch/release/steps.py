@@ -1,0 +1,144 @@
+"""The steps of a plan: values that can be shown, stored in the journal, and read back after a crash."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from proxyswitch.release.intents import Exactly, SetState, SetWeights, SwitchTo
+
+AnyIntent = SwitchTo | SetState | SetWeights | Exactly
+
+
+class Step(Struct, frozen=True, tag=True):
+    """One thing that the engine does."""
+
+
+class RunHook(Step, frozen=True):
+    """Run a command of the person's own: `prepare`, `before_switch`, `after_switch`, `after_release`, `on_failure`."""
+
+    app: str
+    hook: str
+    slot: str
+    version: str
+    old_slot: str = ""
+    old_version: str = ""
+
+
+class StartInstance(Step, frozen=True):
+    """Start a version in a slot."""
+
+    app: str
+    slot: str
+    version: str
+
+
+class StopInstance(Step, frozen=True):
+    """Stop what runs in a slot."""
+
+    app: str
+    slot: str
+
+
+class WaitHealthy(Step, frozen=True):
+    """Wait until an instance of an app is healthy, or until `url` is; `total` in seconds."""
+
+    app: str = ""
+    slot: str = ""
+    version: str = ""
+    url: str = ""
+    total: float = 60.0
+
+
+class EditConfig(Step, frozen=True):
+    """Change a pool in the config and apply it; not done before Prove."""
+
+    pool: str
+    intent: AnyIntent
+    app: str = ""
+    force: bool = False
+
+
+class Prove(Step, frozen=True):
+    """Prove that the change before took effect."""
+
+    pool: str
+
+
+class Watch(Step, frozen=True):
+    """Keep looking at the new version for that many seconds; a death or an illness undoes the release."""
+
+    app: str
+    slot: str
+    version: str
+    seconds: float
+
+
+class Drain(Step, frozen=True):
+    """Wait until the old side has finished its requests, at most that many seconds.
+
+    `earlier` waits for what reloads before this plan left behind.
+    """
+
+    pool: str
+    seconds: float
+    earlier: bool = False
+
+
+AnyStep = RunHook | StartInstance | StopInstance | WaitHealthy | EditConfig | Prove | Watch | Drain
+
+
+class Plan(Struct, frozen=True):
+    """Steps in order. Until step number `commit` (counted from 0) has begun, a failure undoes them all."""
+
+    steps: tuple[AnyStep, ...]
+    commit: int
+
+    def describe(self) -> list[str]:
+        """The plan in words, a line a step."""
+        return [describe(step) for step in self.steps]
+
+
+def undo_of(step: Step) -> AnyStep | None:
+    """What takes a step back, as data; None for a step that changes nothing or cannot be taken back.
+
+    An EditConfig is taken back from its own journal, which holds the bytes.
+    """
+    if isinstance(step, StartInstance):
+        return StopInstance(step.app, step.slot)
+    return None
+
+
+# What a step does, in words; `{0}` is the step.
+_WORDS: dict[type[Step], str] = {
+    RunHook: "run the hook {0.hook} of {0.app}",
+    StartInstance: "start {0.app} {0.version} in slot {0.slot}",
+    StopInstance: "stop {0.app} in slot {0.slot}",
+    Prove: "prove that {0.pool} has switched",
+    Watch: "watch {0.app} {0.version} for {0.seconds:g} s",
+}
+
+
+def describe(step: Step) -> str:
+    """A step in words."""
+    match step:
+        case WaitHealthy():
+            return f"wait until {step.url or f'{step.app} {step.version} in slot {step.slot}'} is healthy"
+        case EditConfig():
+            return f"change {step.pool}: {_wish(step.intent)}"
+        case Drain():
+            whom = "what earlier reloads left behind" if step.earlier else f"the old side of {step.pool}"
+            return f"wait for {whom} to drain, at most {step.seconds:g} s"
+        case _:
+            return _WORDS[type(step)].format(step)
+
+
+def _wish(intent: AnyIntent) -> str:
+    match intent:
+        case SwitchTo():
+            return f"all traffic to {', '.join(intent.targets)}"
+        case SetState():
+            return f"{intent.server} becomes {intent.state}"
+        case SetWeights():
+            return ", ".join(f"{name} gets weight {weight}" for name, weight in intent.weights)
+        case Exactly():
+            return "take the earlier change back"

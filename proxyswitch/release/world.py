@@ -1,0 +1,70 @@
+"""What the engine acts on: the settings, the proxies and drivers they name, and where it reports to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxyswitch import proxies
+from proxyswitch.model import Instance
+from proxyswitch.polling import silent
+from proxyswitch.proxies.base import Left, Options, Proxy
+from proxyswitch.system import locks, state
+
+if TYPE_CHECKING:  # their imports cost time that `switch` on one pool need not spend
+    from contextlib import AbstractContextManager
+
+    from proxyswitch.drivers.base import Driver
+    from proxyswitch.settings import App, Settings
+
+# Waited so far and at most, in seconds, and what for.
+Tick = Callable[[float, float, Left], None]
+PROXY_LOCK_TIMEOUT = 10.0
+
+
+def no_tick(_waited: float, _limit: float, _left: Left) -> None:
+    """A tick that nobody sees."""
+
+
+@dataclass(slots=True)
+class World:
+    """One command's view. `lock_timeout` in seconds; None waits shortly for a proxy and not at all for an app."""
+
+    settings: Settings
+    options: Options = field(default_factory=Options)
+    lock_timeout: float | None = None
+    report: Callable[[str], None] = silent
+    tick: Tick = no_tick
+    _proxies: dict[str, Proxy] = field(default_factory=dict)
+
+    def proxy(self, name: str = "nginx") -> Proxy:
+        """The proxy of that name, looked for once."""
+        if name not in self._proxies:
+            self._proxies[name] = proxies.make(name, self.options)
+        return self._proxies[name]
+
+    def driver(self, app: str) -> Driver:
+        """The driver of an app."""
+        from proxyswitch import drivers
+        from proxyswitch.drivers.base import Context
+
+        return drivers.make(Context(app, self.app(app), state.sub(app, state.sub("apps"))))
+
+    def app(self, name: str) -> App:
+        return self.settings.app(name)
+
+    def instances(self, app: str) -> dict[str, Instance | None]:
+        """What runs in each slot of an app."""
+        driver = self.driver(app)
+        return {slot.name: driver.status(slot) for slot in self.app(app).places}
+
+    @property
+    def proxy_timeout(self) -> float:
+        return PROXY_LOCK_TIMEOUT if self.lock_timeout is None else self.lock_timeout
+
+    def lock_app(self, name: str) -> AbstractContextManager[None]:
+        """The lock of an app: one release at a time. Raises Busy."""
+        path: Path = state.sub("locks") / f"app-{name}.lock"
+        return locks.hold(path, f"the app {name}", self.lock_timeout or 0.0)
