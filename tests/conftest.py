@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("proxyswitch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "proxyswitch",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=set(Phase) - {Phase.explain},  # slow, when a test fails
+)
 settings.load_profile("proxyswitch")
 
 REPO = Path(__file__).resolve().parent.parent

@@ -83,6 +83,8 @@ def _is_ours(blocks: tuple[tuple[str, ...], ...], upstream: Upstream, inside: bo
 
 def _rows(tree: list[Any], depth: int, blocks: tuple[tuple[str, ...], ...]) -> Iterator[tuple[Row, tuple[Any, ...]]]:
     for node in tree:
+        if node["directive"] == "#":  # it yields a comment that stands between arguments, asked for or not
+            continue
         args = tuple(node["args"])
         yield (depth, node["directive"], args), blocks
         yield from _rows(node.get("block") or [], depth + 1, (*blocks, (node["directive"], *args)))
