@@ -197,6 +197,11 @@ class Nginx:
         old = nginx_reload.workers(self.master.process).old if self.master else ()
         return [[p.pid, p.start] for p in sorted(old, key=lambda p: p.start)]
 
+    def says(self, name: bytes) -> bool:
+        """True when such a directive stands in the `http` block or outside all blocks."""
+        config = self._config or self.config()
+        return any(row[0] <= 1 and row[1] == name for d in config.documents.values() for _, row in verify.rows(d))
+
     def _error_log(self) -> str:
         """The main error log, if it is a file."""
         named = _main_value(self._config or self.config(), b"error_log") or self.arguments.error_log

@@ -35,9 +35,9 @@ def read_text(path: str | Path) -> str:
 
 
 def temp_name(real: str, token: str) -> str:
-    """The dotfile beside `real` that holds the coming bytes."""
+    """The dotfile of this run beside `real`."""
     folder, name = os.path.split(real)
-    return os.path.join(folder, f".{name}{MARK}{token}")
+    return os.path.join(folder, f".{name}{MARK}{os.getpid()}-{token}")
 
 
 def write_new(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -123,7 +123,7 @@ def sync_folder(folder: str) -> None:
 def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
     """Write one of our own files, atomically and flushed. Raises Failed, with the reason, when it cannot be."""
     real = os.path.realpath(path)
-    temp = temp_name(real, str(os.getpid()))
+    temp = temp_name(real, "new")
     try:
         remove(temp)
         write_new(temp, data, mode)
@@ -189,10 +189,11 @@ def check_writable(real: str) -> None:
 
 
 def strays(folder: str) -> Iterator[str]:
-    """Dotfiles of ours that a killed run left in a folder."""
+    """Temporary files of ours in a folder whose run is over: their names carry its pid behind the mark."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            if name.startswith(".") and MARK in name:
+            pid = name.partition(MARK)[2].partition("-")[0]
+            if name.startswith(".") and pid.isdecimal() and not os.path.exists(f"/proc/{pid}"):
                 yield os.path.join(folder, name)
 
 

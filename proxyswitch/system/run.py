@@ -72,16 +72,24 @@ class Running:
         """Wait for the end, at most until the time limit; then its whole process group is killed."""
         limit = max(0.0, self.begun + self.command.timeout - clock.now())
         timed_out = False
-        try:
-            out, err = self.process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            self.kill()
-            out, err = self.process.communicate()
-        except BaseException:
-            self.kill()
-            raise
+        with self.process:  # closes the pipes and reaps it, however this ends
+            try:
+                out, err = self.process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+                self.kill()
+                out, err = self.rest()
+            except BaseException:
+                self.kill()
+                raise
         return Result(self.process.returncode, _text(out), _text(err), clock.now() - self.begun, timed_out)
+
+    def rest(self) -> tuple[bytes, bytes]:
+        """What was written before it was killed. A daemon that left the group may hold the pipes open for ever."""
+        try:
+            return self.process.communicate(timeout=1.0)
+        except subprocess.TimeoutExpired as late:
+            return late.output or b"", late.stderr or b""
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,0 +1,87 @@
+"""Commands that care for the installation: recover, doctor, schema, demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from proxyswitch.cli import options, output
+from proxyswitch.cli.context import Given, world_of
+from proxyswitch.errors import ProxyswitchError
+
+
+def recover(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the files as they are, and forget what was begun.")] = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Finish or take back what an interrupted run left; every command that changes something does it too."""
+    from proxyswitch.release.recovery import recover_all
+
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    done: list[str] = []
+    errors: list[ProxyswitchError] = []
+    for told, error in recover_all(world, keep=keep):
+        if error:
+            errors.append(error)
+        else:
+            done.append(told)
+    for error in errors[1:]:
+        output.note("\n  ".join(error.lines()))
+    if errors:
+        errors[0].facts = {"changed": bool(done), "recovered": done}
+        raise errors[0]
+    if json:
+        output.as_json({"changed": bool(done), "recovered": done})
+
+
+def doctor(
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Is everything that it needs here and right? Exit 1 when something is not."""
+    from proxyswitch import doctor as checks
+
+    found = list(checks.examine(lambda: world_of(Given(config, nginx_conf, quiet=True))))
+    bad = [f for f in found if not f.ok]
+    if json:
+        output.as_json({"ok": not bad, "findings": [{"ok": f.ok, "what": f.what, "next": f.next_step} for f in found]})
+    else:
+        for finding in bad if quiet else found:
+            output.answer(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.what}")
+            if finding.next_step:
+                output.answer(f"       next: {finding.next_step}")
+    if bad:
+        raise typer.Exit(1)
+
+
+def schema() -> None:
+    """Print the JSON schema of proxyswitch.toml, for editors."""
+    import json
+
+    from proxyswitch import settings
+
+    print(json.dumps(settings.schema(), indent=2))
+
+
+def demo(
+    baseline: Annotated[bool, typer.Option("--baseline", help="Switch as most scripts do, for comparison.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running to play with.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Release and roll back a sample app behind a private nginx, under load, in a temporary folder."""
+    from proxyswitch.demo import run
+
+    result = run.demo(baseline=baseline, keep=keep, say=output.quiet if json else output.note)
+    if json:
+        output.as_json(result.facts())
+    else:
+        result.show()
+    if result.failures and not baseline:
+        raise typer.Exit(1)

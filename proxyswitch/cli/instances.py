@@ -1,0 +1,169 @@
+"""Commands for the instances of an app: logs, start, stop, restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proxyswitch.cli import options, output
+from proxyswitch.cli.context import Given, split_slot, world_of
+from proxyswitch.errors import UsageError
+
+if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.model import Slot
+    from proxyswitch.release.world import World
+
+Target = Annotated[str, typer.Argument(metavar="APP[:SLOT]", help="An app, or one slot of it.")]
+Version = Annotated[str, typer.Option(metavar="V", help="The version to start; by default the one that ran last.")]
+
+
+def _slots(world: World, app: str, slot: str) -> list[Slot]:
+    from proxyswitch.release import plan
+
+    places = world.app(app).places
+    return [plan.slot_of(app, world.app(app), slot)] if slot else list(places)
+
+
+def _main_slot(world: World, app: str) -> Slot:
+    """The slot that is meant when none is named: the live one, else the first."""
+    from proxyswitch.release import plan
+
+    settings = world.app(app)
+    live = plan.live_slots(settings, world.proxy(settings.proxy).pool(settings.pool))
+    return live[0] if live else settings.places[0]
+
+
+def _last_version(app: str, slot: str) -> str:
+    from proxyswitch.release.pools import past
+
+    done = [e for e in past().entries() if e.app == app and e.version and e.result == "done"]
+    here = [e.version for e in done if e.slot == slot]
+    return (here or [e.version for e in done] or [""])[-1]
+
+
+def logs(
+    target: Target,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="So many lines.", min=1)] = 50,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Print the last lines that an instance wrote."""
+    world = world_of(Given(config, nginx_conf))
+    app, name = split_slot(target)
+    slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
+    for line in world.driver(app).logs(slot, lines):
+        output.answer(line)
+
+
+def start(
+    target: Target,
+    version: Version = "",
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Start an app in a slot and wait until it is healthy. Traffic is not moved."""
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    app, name = split_slot(target)
+    started: list[str] = []
+
+    def act() -> None:
+        slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
+        if world.driver(app).status(slot) is None:
+            _start(world, app, slot, version)
+            started.append(slot.name)
+
+    _locked(world, app, act)
+    _say(app, "started", started, json=json, quiet=quiet)
+
+
+def _start(world: World, app: str, slot: Slot, version: str) -> None:
+    from proxyswitch.release import steps
+    from proxyswitch.release.engine import Engine
+
+    version = version or _last_version(app, slot.name)
+    health = world.app(app).health
+    wait = steps.WaitHealthy(app, slot.name, version, total=float(health.total) if health else 60.0)
+    Engine(world).run(steps.Plan((steps.StartInstance(app, slot.name, version), wait), 2))
+
+
+def stop(
+    target: Target,
+    lock_timeout: options.LockTimeout = None,
+    force: options.Force = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Stop an app: all its slots, or the named one. A live slot only with --force."""
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    app, name = split_slot(target)
+    stopped: list[str] = []
+
+    def act() -> None:
+        for slot in _slots(world, app, name):
+            _refuse_live(world, app, slot, force=force)
+        for slot in _slots(world, app, name):
+            if world.driver(app).stop(slot):
+                stopped.append(slot.name)
+
+    _locked(world, app, act)
+    _say(app, "stopped", stopped, json=json, quiet=quiet)
+
+
+def _refuse_live(world: World, app: str, slot: Slot, *, force: bool) -> None:
+    from proxyswitch.release import plan
+
+    settings = world.app(app)
+    if force or world.driver(app).status(slot) is None:
+        return
+    proxy = world.proxy(settings.proxy)
+    if proxy.running() and slot in plan.live_slots(settings, proxy.pool(settings.pool)):
+        raise UsageError(
+            f"slot {slot.name} of {app} is live: the pool {settings.pool} sends its traffic there",
+            next_step="switch to another slot first, or stop it all the same with --force",
+        )
+
+
+def restart(
+    target: Target,
+    version: Version = "",
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Stop and start an app in its slot. This has a gap; `deploy` has none."""
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    app, name = split_slot(target)
+    done: list[str] = []
+
+    def act() -> None:
+        slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
+        running = world.driver(app).status(slot)
+        world.driver(app).stop(slot)
+        _start(world, app, slot, version or (running.version if running else ""))
+        done.append(slot.name)
+
+    _locked(world, app, act)
+    _say(app, "restarted", done, json=json, quiet=quiet)
+
+
+def _locked(world: World, app: str, act: Callable[[], None]) -> None:
+    from proxyswitch.release import deploy
+
+    world.app(app)  # a name that is not there is said before a lock is made for it
+    deploy.with_lock(world, app, act)
+
+
+def _say(app: str, what: str, slots: list[str], *, json: bool, quiet: bool) -> None:
+    if json:
+        output.as_json({"changed": bool(slots), "app": app, what: slots})
+    elif slots and not quiet:
+        output.answer(f"{app}: {what} {', '.join(slots)}")

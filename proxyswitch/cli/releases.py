@@ -1,0 +1,227 @@
+"""Commands for releases: deploy, rollback, status, history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from proxyswitch import durations
+from proxyswitch.cli import options, output
+from proxyswitch.cli.context import Given, settings_path, split_pool, world_of
+from proxyswitch.errors import ProxyswitchError
+
+if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.release.deploy import Prepared, Request
+    from proxyswitch.release.history import Entry
+    from proxyswitch.release.world import World
+
+
+def deploy(
+    app: Annotated[str, typer.Argument(metavar="APP", help="An app of proxyswitch.toml.")],
+    version: Annotated[str, typer.Option(metavar="V", help="What to call it; by default the time.")] = "",
+    slot: Annotated[str, typer.Option(metavar="SLOT", help="The idle slot to use.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Even when this version is live already.")] = False,
+    dry_run: options.DryRun = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Start a version beside the old one, switch when it is healthy, drain and stop the old one."""
+    from proxyswitch.release.deploy import Request
+
+    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    request = Request(app, version or _now_as_version(), slot, again)
+    _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _now_as_version() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _release(world: World, request: Request, *, dry_run: bool, json: bool, quiet: bool) -> None:
+    from proxyswitch.release import deploy as releases
+
+    if dry_run:
+        _show_plan(world, releases.prepare(world, request), json=json)
+        return
+    try:
+        entry = releases.deploy(world, request)
+    except ProxyswitchError as error:
+        error.facts = {"changed": error.exit_code in (4, 5), "app": request.app, "version": request.version}
+        raise
+    _say(entry, json=json, quiet=quiet)
+
+
+def _show_plan(world: World, prepared: Prepared, *, json: bool) -> None:
+    from proxyswitch.cli.pools import diff_of, show_steps
+    from proxyswitch.release import plan, transaction
+    from proxyswitch.release.intents import SwitchTo
+
+    release = prepared.release
+    if prepared.unchanged:
+        output.note(f"nothing to do: {release.name} {release.version} is live already")
+    diff = ""
+    if not prepared.unchanged:
+        intent = SwitchTo((str(plan.target_slot(release).endpoint),))
+        diff = diff_of(transaction.preview(world.proxy(release.app.proxy), release.app.pool, intent).files)
+    if json:
+        steps = prepared.plan.describe()
+        output.as_json({"changed": False, "would_change": not prepared.unchanged, "plan": steps, "diff": diff})
+    elif not prepared.unchanged:
+        show_steps(prepared.plan, diff)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    return {
+        "changed": entry.result == "done",
+        "app": entry.app,
+        "pool": entry.pool,
+        "from": {"slot": entry.old_slot, "version": entry.old_version},
+        "to": {"slot": entry.slot, "version": entry.version},
+        "mode": "reload",
+        "seconds": entry.seconds,
+    }
+
+
+def _say(entry: Entry, *, json: bool, quiet: bool) -> None:
+    import sys
+
+    if json:
+        output.as_json(_facts(entry))
+    elif entry.result == "unchanged":
+        if sys.stderr.isatty() and not quiet:
+            output.note(f"unchanged: {entry.app} {entry.version} is live already in slot {entry.slot}")
+    elif not quiet:
+        old = f"{entry.old_version or 'unknown'} ({entry.old_slot})" if entry.old_slot else "nothing"
+        output.answer(f"{entry.app}: {old} → {entry.version} ({entry.slot}) ({durations.show(entry.seconds)})")
+
+
+def rollback(
+    what: Annotated[str, typer.Argument(metavar="[POOL|APP]", help="The last change of all without it.")] = "",
+    drain: options.Drain = None,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Take back the last switch of a pool, or the last release of an app."""
+    given = Given(config, nginx_conf, lock_timeout, quiet)
+    world = world_of(given)
+    app = _app_meant(world, what) if settings_path(given) or not what else ""
+    if app:
+        _rollback_app(world, app, dry_run=dry_run, json=json, quiet=quiet)
+        return
+    from proxyswitch.cli.pools import change
+    from proxyswitch.release import pools
+
+    proxy_name, pool = split_pool(what)
+    proxy = world.proxy(proxy_name)
+    wish = pools.rollback_wish(proxy, pools.last_change(proxy, pool), drain=drain or 0.0, force=force)
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _app_meant(world: World, what: str) -> str:
+    """The app that is meant, if one is: by name, or because its release was the last change of all."""
+    if what:
+        return what if what in world.settings.apps else ""
+    from proxyswitch.release import history
+    from proxyswitch.release.pools import past
+
+    last = past().last(lambda e: bool(e.change) or e.kind == history.RELEASE)
+    return last.app if last else ""
+
+
+def _rollback_app(world: World, app: str, *, dry_run: bool, json: bool, quiet: bool) -> None:
+    from proxyswitch.release import deploy as releases
+
+    last = releases.last_release(app)
+    request = releases.Request(app, last.old_version, undoes=last.id)
+    _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
+
+
+COLUMNS = ("app", "slot", "address", "state", "version", "health", "pid", "since")
+
+
+def status(
+    app: Annotated[str, typer.Argument(metavar="[APP]", help="One app; all without it.")] = "",
+    json: options.Json = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+) -> None:
+    """Show what runs in each slot, which is live, and what an interrupted release left; exit 1 when a live slot is ill."""
+    from proxyswitch.release import status as look
+
+    world = world_of(Given(config, nginx_conf))
+    names = [app] if app else sorted(world.settings.apps)
+    found = [look.look(world, name) for name in names]
+    if json:
+        output.as_json({"apps": found})
+    else:
+        output.table(COLUMNS, [[str(row[c]) for c in COLUMNS] for one in found for row in _rows(one)])
+        for one in found:
+            if one["interrupted"]:
+                output.note(f"{one['app']}: a release was interrupted; put it right with: proxyswitch recover")
+    if any(s["live"] and not s["healthy"] for one in found for s in one["slots"]):
+        raise typer.Exit(1)
+
+
+def _rows(one: dict[str, Any]) -> list[dict[str, Any]]:
+    from datetime import datetime
+
+    rows = []
+    for slot in one["slots"]:
+        since = datetime.fromtimestamp(slot["since"]).strftime("%Y-%m-%d %H:%M:%S") if slot["since"] else "-"
+        state = ("live" if slot["live"] else "idle") + ("" if slot["running"] else ", stopped")
+        health = "-" if not slot["running"] and not slot["live"] else ("ok" if slot["healthy"] else slot["reason"])
+        extra = {"app": one["app"], "state": state, "health": health, "since": since, "pid": slot["pid"] or "-"}
+        rows.append({**slot, **extra, "version": slot["version"] or "-"})
+    return rows
+
+
+def history(
+    what: Annotated[str, typer.Argument(metavar="[POOL|APP]", help="Only of that pool or app.")] = "",
+    last: Annotated[int, typer.Option("--last", "-n", help="So many entries.", min=1)] = 20,
+    json: options.Json = False,
+) -> None:
+    """List what was done, the newest last."""
+    from datetime import datetime
+
+    import msgspec
+
+    from proxyswitch.release.pools import past
+
+    entries = [e for e in past().entries() if what in ("", e.pool, e.app)][-last:]
+    if json:
+        for entry in entries:
+            output.as_json(msgspec.to_builtins(entry))
+        return
+    rows = [
+        (
+            datetime.fromtimestamp(e.at).strftime("%Y-%m-%d %H:%M:%S"),
+            e.kind,
+            e.app or e.pool,
+            _went(e),
+            e.result,
+            durations.show(e.seconds),
+            e.user,
+        )
+        for e in entries
+    ]
+    output.table(("when", "what", "of", "change", "result", "took", "by"), rows)
+
+
+def _went(entry: Entry) -> str:
+    if entry.version:
+        return f"{entry.old_version or '-'} → {entry.version}"
+    from proxyswitch.release.intents import describe
+
+    pairs = entry.change.servers if entry.change else ()
+    return ", ".join(f"{describe(c.before) if c.before else '-'} → {describe(c.after) if c.after else '-'}" for c in pairs)

@@ -1,0 +1,96 @@
+"""Is everything here that proxyswitch needs, and right? Looks only; changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from proxyswitch.errors import ProxyswitchError
+from proxyswitch.proxies import nginx_master
+from proxyswitch.release.world import World
+from proxyswitch.system import state
+
+# From this version on a reload need not cut kept-alive clients off (nginx's keepalive_min_timeout).
+CLEAN_RELOAD = (1, 27, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    what: str
+    next_step: str = ""
+
+
+def examine(make_world: Callable[[], World]) -> Iterator[Finding]:
+    """Everything, in the order in which a person would ask."""
+    yield from _guarded(_state)
+    try:
+        world = make_world()
+    except ProxyswitchError as error:
+        yield Finding(False, error.what, error.next_step)
+        return
+    yield Finding(True, f"settings: {world.settings.path or 'none, and none is needed for single pools'}")
+    yield from _guarded(lambda: _nginx(world))
+    for name in sorted(world.settings.apps):
+        yield from _guarded(lambda name=name: _app(world, name))  # type: ignore[misc]
+
+
+def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except ProxyswitchError as error:
+        yield Finding(False, error.what, error.next_step)
+
+
+def _state() -> Iterator[Finding]:
+    folder = state.sub("journal").parent
+    yield Finding(
+        os.access(folder, os.W_OK), f"state folder {folder}", "" if os.access(folder, os.W_OK) else "make it writable"
+    )
+    left = sorted(p.name for p in (folder / "journal").glob("*.jsonl"))
+    if left:
+        yield Finding(False, f"interrupted runs left {', '.join(left)}", "proxyswitch recover")
+
+
+def _nginx(world: World) -> Iterator[Finding]:
+    from proxyswitch.proxies.nginx import Nginx
+
+    binary = nginx_master.find_binary(world.options.binary)
+    build = nginx_master.build(binary)
+    version = ".".join(map(str, build.version))
+    yield Finding(True, f"nginx {version} ({binary})")
+    proxy = Nginx(world.options)
+    pools = proxy.pools()
+    yield Finding(True, f"config {proxy.conf}: {len(pools)} pools")
+    if not proxy.running():
+        yield Finding(True, "nginx does not run with this config: changes count from its start")
+        return
+    yield from _reload(proxy, build.version)
+
+
+def _reload(proxy: object, version: tuple[int, ...]) -> Iterator[Finding]:
+    from proxyswitch.proxies.nginx import Nginx
+    from proxyswitch.system import signals
+
+    assert isinstance(proxy, Nginx)  # noqa: S101  # for the type checker
+    assert proxy.master is not None  # noqa: S101
+    allowed = signals.may_signal(proxy.master.process)
+    yield Finding(allowed, f"nginx runs, pid {proxy.master.process.pid}", "" if allowed else "run as its user, or with sudo")
+    for path in proxy.pending():
+        yield Finding(False, f"{path} was changed after nginx last loaded it", "nginx -t, then nginx -s reload")
+    left = proxy.draining(proxy.leftovers())
+    if left:
+        yield Finding(True, left.what, "worker_shutdown_timeout in nginx.conf bounds how long they stay")
+    if version >= CLEAN_RELOAD and not proxy.says(b"keepalive_min_timeout"):
+        yield Finding(True, "a reload closes idle clients at once", "set keepalive_min_timeout 2s; in http to spare them")
+
+
+def _app(world: World, name: str) -> Iterator[Finding]:
+    app = world.app(name)
+    pool = world.proxy(app.proxy).pool(app.pool)
+    yield Finding(True, f"app {name}: pool {pool.name} at {pool.where}")
+    for problem in world.driver(name).problems():
+        yield Finding(False, f"app {name}: {problem.what}", problem.next_step)

@@ -1,0 +1,222 @@
+"""A private nginx, small app instances, and the `proxyswitch` command, for tests against the real thing.
+
+Everything lies in one folder, listens on loopback ports that the kernel gave, runs as the present user (or as another,
+for tests that are root), and is ended by pid.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proxyswitch import polling
+from proxyswitch.model import Endpoint, ProcessId
+from proxyswitch.proxies import nginx_master, nginx_reload
+from proxyswitch.system import net, proc, signals
+
+REPO = Path(__file__).resolve().parents[2]
+APP = REPO / "fixtures" / "demo" / "app.py"
+LIMIT = 30.0
+
+CONF = """\
+{user}worker_processes 2;
+pid nginx.pid;
+error_log error.log notice;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+    include pools.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://app_backend;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_read_timeout 60s;
+        }}
+    }}
+}}
+"""
+
+POOLS = """\
+# who serves: 127.0.0.1:{blue} is blue
+upstream app_backend {{
+    server 127.0.0.1:{blue};        # blue
+}}
+"""
+
+
+@dataclass
+class Run:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The last JSON object of the answer."""
+        return json.loads(self.out.strip().splitlines()[-1])
+
+
+@dataclass
+class Bench:
+    """One folder with an nginx, its state and its instances."""
+
+    folder: Path
+    user: str = ""
+    port: int = field(default_factory=net.free_port)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "nginx.conf"
+
+    @property
+    def pools(self) -> Path:
+        return self.folder / "pools.conf"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "error.log").read_text()
+
+    # nginx
+
+    def write(self, blue: int, conf: str = CONF, pools: str = POOLS) -> None:
+        """Write the config; the worker user is this bench's user, so that the folder can stay private."""
+        name = "" if self.user or os.geteuid() else "user root;\n"
+        self.conf.write_text(conf.format(user=name, port=self.port))
+        self.pools.write_text(pools.format(blue=blue))
+        self.own()
+
+    def own(self) -> None:
+        """Give everything in the folder to the bench's user."""
+        if self.user:
+            for path in [self.folder, *self.folder.rglob("*")]:
+                shutil.chown(path, self.user)
+
+    def start(self, *arguments: str) -> None:
+        """Start nginx and wait until it accepts connections."""
+        argv = ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
+        self.checked([*argv, *arguments])
+        assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", self.port)) else None, LIMIT), self.log
+        assert polling.until(lambda: True if nginx_reload.workers(self.master).active else None, LIMIT)
+
+    def checked(self, argv: list[str]) -> None:
+        subprocess.run(self.as_user(argv), check=True, capture_output=True, cwd=self.folder, timeout=60)
+
+    def as_user(self, argv: list[str]) -> list[str]:
+        return ["runuser", "-u", self.user, "--", *argv] if self.user else argv
+
+    @property
+    def master(self) -> ProcessId:
+        found = nginx_master.master_at(int((self.folder / "nginx.pid").read_text()))
+        assert found, "nginx does not run"
+        return found.process
+
+    @property
+    def workers(self) -> nginx_reload.Workers:
+        return nginx_reload.workers(self.master)
+
+    def nginx_accepts(self) -> bool:
+        """True when the config on disk passes `nginx -t`."""
+        argv = ["/usr/sbin/nginx", "-t", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "test.log")]
+        return subprocess.run(self.as_user(argv), capture_output=True, check=False, timeout=60).returncode == 0
+
+    def stop(self) -> None:
+        """End nginx with its workers, and all instances."""
+        pidfile = self.folder / "nginx.pid"
+        if pidfile.exists():
+            found = nginx_master.master_at(int(pidfile.read_text() or 0))
+            if found:
+                family = [found.process, *(p for p in map(proc.identify, proc.children(found.process.pid)) if p)]
+                signals.send(found.process, signals.TERM)
+                if not polling.until(lambda: None if any(map(proc.alive, family)) else True, LIMIT):
+                    for process in family:
+                        signals.send(process, signals.KILL)
+        for child in self.started:
+            child.kill()
+            child.wait()
+
+    # instances
+
+    def instance(self, version: str, **environment: str) -> int:
+        """Start the sample app; returns its port."""
+        port = net.free_port()
+        env = {**os.environ, "PORT": str(port), "APP_VERSION": version, **environment}
+        child = subprocess.Popen([sys.executable, str(APP)], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.started.append(child)
+        assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", port)) else None, LIMIT)
+        return port
+
+    def version(self, path: str = "/") -> str:
+        """Which version answers through nginx."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            return str(answer.headers["X-Version"])
+
+    # the command
+
+    def run(self, *words: str, env: dict[str, str] | None = None, stdin: str | None = None) -> Run:
+        """Run `proxyswitch` with this bench's config and state, as its user."""
+        done = subprocess.run(
+            self.as_user(self.argv(*words)),
+            env=self.environment(env),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=120,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def argv(self, *words: str) -> list[str]:
+        """The command with `--nginx-conf` where the subcommand takes it."""
+        plain = {"history", "schema", "demo", "health"}
+        extra = [] if words[0].startswith("-") or words[0] in plain else ["--nginx-conf", str(self.conf)]
+        return [sys.executable, "-m", "proxyswitch", *words, *extra]
+
+    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
+        return {**os.environ, "PROXYSWITCH_STATE": str(self.state), "PYTHONPATH": str(REPO), **(extra or {})}
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def spawn(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `proxyswitch` and do not wait; it is killed at the end of the test if it still runs."""
+        child = subprocess.Popen(
+            self.as_user(self.argv(*words)),
+            env=self.environment(env),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return child
+
+
+@contextmanager
+def bench(folder: Path, user: str = "") -> Iterator[Bench]:
+    """A bench that is cleared away afterwards."""
+    made = Bench(folder, user)
+    if user:
+        pwd.getpwnam(user)
+        made.own()
+    try:
+        yield made
+    finally:
+        made.stop()
