@@ -76,9 +76,9 @@ def demo(
     json: options.Json = False,
 ) -> None:
     """Release and roll back a sample app behind a private nginx, under load, in a temporary folder."""
-    from proxyswitch.demo import run
+    from proxyswitch.demo.run import demo as play
 
-    result = run.demo(baseline=baseline, keep=keep, say=output.quiet if json else output.note)
+    result = play(baseline=baseline, keep=keep, say=output.quiet if json else output.note)
     if json:
         output.as_json(result.facts())
     else:

@@ -151,6 +151,14 @@ def test_rewriting_one_and_removing_its_neighbour() -> None:
     assert data.split() == b"upstream app { server long.example:1; }".split()
 
 
+def test_rewriting_the_last_and_adding_one_behind_it() -> None:
+    for end in (b";    }", b";    # x\n}"):
+        upstream = first(b"upstream app { server a:1" + end)
+        data = applied(upstream, change((A, replace(A, down=True)), (None, C)))
+        assert [line.server for line in first(data).lines] == [replace(A, down=True), C]
+        assert data.count(b"# x") == end.count(b"# x")
+
+
 def test_the_same_line_twice() -> None:
     upstream = first(b"upstream app { server a:1; server a:1; }")
     assert applied(upstream, change((A, B))) == b"upstream app { server b:2; server a:1; }"

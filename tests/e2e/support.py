@@ -197,8 +197,8 @@ class Bench:
         return self.folder / "state"
 
     def spawn(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start `proxyswitch` and do not wait; it is killed at the end of the test if it still runs."""
-        child = subprocess.Popen(
+        """Start `proxyswitch` and do not wait: the caller does, and ends it."""
+        return subprocess.Popen(
             self.as_user(self.argv(*words)),
             env=self.environment(env),
             cwd=self.folder,
@@ -206,7 +206,6 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
         )
-        return child
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def edit(upstream: Upstream, change: PoolChange) -> list[FileEdit]:
 
 
 def _apart(edits: list[Edit]) -> list[Edit]:
-    """The edits, with removals of neighbours made shorter where both would take the same blanks."""
+    """The edits, with those of neighbours moved apart where both would take the same blanks."""
     out: list[Edit] = []
     for item in sorted(edits, key=lambda edit: edit.span):
         span, text = item
@@ -49,8 +49,8 @@ def _apart(edits: list[Edit]) -> list[Edit]:
             last, removal = out[-1].span, not out[-1].replacement
             if removal:
                 out[-1] = Edit(Span(last.start, span.start), b"")
-            elif not text:
-                span = Span(min(last.end, span.end), span.end)
+            elif span.start == span.end or not text:  # an insertion goes behind a gap that was aligned
+                span = Span(last.end, max(last.end, span.end))
         out.append(Edit(span, text))
     return out
 
@@ -102,7 +102,7 @@ def rewrite(line: ServerLine, after: Server) -> Iterator[Edit]:
 
 
 _ALIGNING = re.compile(rb"[ ]{2,}\Z")
-_TRAILING = re.compile(rb"[ ]{2,}(?=[^ \r\n])")
+_TRAILING = re.compile(rb"[ ]{2,}(?=#)")
 
 
 @dataclass(slots=True)
