@@ -13,6 +13,9 @@ from proxyswitch.errors import Failed, UsageError
 from proxyswitch.system import files
 
 
+GONE = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1  # no process can have this pid
+
+
 def switch(path: Path, data: bytes) -> bool:
     real = os.path.realpath(path)
     return files.commit(files.prepare(real, data, "t1"), real)
@@ -76,7 +79,7 @@ def test_a_link_stays_a_link(conf: Path, tmp_path: Path) -> None:
 
 
 def test_the_temp_is_a_dotfile_beside_the_file(conf: Path) -> None:
-    temp = files.prepare(str(conf), b"new\n", "t1")
+    temp = files.prepare(str(conf), b"new\n", f"{GONE}-1")
     assert os.path.dirname(temp) == str(conf.parent)
     assert os.path.basename(temp).startswith(".")
     assert list(files.strays(str(conf.parent))) == [temp]
@@ -84,8 +87,8 @@ def test_the_temp_is_a_dotfile_beside_the_file(conf: Path) -> None:
     assert Path(temp).stat().st_mode == conf.stat().st_mode
 
 
-def test_strays_are_only_ours(conf: Path) -> None:
-    for name in (".app.conf.swp", "x.proxyswitch-1", ".hidden"):
+def test_strays_are_only_ours_and_of_runs_that_are_over(conf: Path) -> None:
+    for name in (".app.conf.swp", f"x{files.MARK}{GONE}", ".hidden", f".x{files.MARK}{os.getpid()}-1"):
         (conf.parent / name).touch()
     assert list(files.strays(str(conf.parent))) == []
     assert list(files.strays("/no/such/folder")) == []
