@@ -12,7 +12,6 @@ import pytest
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.system import files
 
-
 GONE = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1  # no process can have this pid
 
 
@@ -79,12 +78,15 @@ def test_a_link_stays_a_link(conf: Path, tmp_path: Path) -> None:
 
 
 def test_the_temp_is_a_dotfile_beside_the_file(conf: Path) -> None:
-    temp = files.prepare(str(conf), b"new\n", f"{GONE}-1")
+    temp = files.prepare(str(conf), b"new\n", "t1")
     assert os.path.dirname(temp) == str(conf.parent)
     assert os.path.basename(temp).startswith(".")
-    assert list(files.strays(str(conf.parent))) == [temp]
     assert conf.read_bytes() == b"old\n"
     assert Path(temp).stat().st_mode == conf.stat().st_mode
+    assert list(files.strays(str(conf.parent))) == []  # we live
+    left = temp.replace(f"{files.MARK}{os.getpid()}-", f"{files.MARK}{GONE}-")
+    Path(temp).rename(left)
+    assert list(files.strays(str(conf.parent))) == [left]
 
 
 def test_strays_are_only_ours_and_of_runs_that_are_over(conf: Path) -> None:
