@@ -106,6 +106,16 @@ def test_write_new_refuses_what_is_there(conf: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_write_new_leaves_nothing_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_new(str(tmp_path / "new"), b"x")
+    assert os.listdir(tmp_path) == []
+
+
 LIMITED = """
 import resource, sys
 from proxyswitch.errors import Failed
