@@ -10,10 +10,11 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from proxyswitch.proxies import nginx_master, nginx_reload
 from proxyswitch.system import net, proc, signals
 
 REPO = Path(__file__).resolve().parents[2]
+WORKING = {"error.log", "test.log", "nginx.pid", "access.log"}
 APP = REPO / "fixtures" / "demo" / "app.py"
 LIMIT = 30.0
 
@@ -78,6 +80,8 @@ class Bench:
 
     folder: Path
     user: str = ""
+    python: str = sys.executable
+    path: str = str(REPO)
     port: int = field(default_factory=net.free_port)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -151,6 +155,48 @@ class Bench:
             child.kill()
             child.wait()
 
+    # what must not change
+
+    def files(self) -> dict[str, bytes]:
+        """Every file and link of the config with its bytes, dotfiles too; nginx's and our own working files apart."""
+        found = {}
+        for path in self.folder.rglob("*"):
+            name = str(path.relative_to(self.folder))
+            if path.is_symlink():
+                found[name] = os.readlink(path).encode()
+            elif path.is_file() and not name.startswith("state") and name not in WORKING:
+                found[name] = path.read_bytes()
+        return found
+
+    @property
+    def journals(self) -> list[Path]:
+        """The journals of runs that are under way or were interrupted."""
+        return list((self.state / "journal").glob("*"))
+
+    @contextmanager
+    def nothing_done(self) -> Iterator[None]:
+        """What runs inside must leave config, worker processes and journal as they are: nothing done, nothing half-done."""
+        files, workers = self.files(), self.workers.active
+        yield
+        assert self.files() == files
+        assert self.journals == []
+        assert self.workers.active == workers
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The master sleeps: it takes no reload before the end of the block, however long a test looks at what waits."""
+        master = self.master
+        signals.send(master, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            signals.send(master, signal.SIGCONT)
+
+    def settings(self, text: str) -> None:
+        """Write a proxyswitch.toml, which every command of this bench finds."""
+        (self.folder / "proxyswitch.toml").write_text(text)
+        self.own()
+
     # instances
 
     def instance(self, version: str, **environment: str) -> int:
@@ -187,10 +233,10 @@ class Bench:
         """The command with `--nginx-conf` where the subcommand takes it."""
         plain = {"history", "schema", "demo", "health"}
         extra = [] if words[0].startswith("-") or words[0] in plain else ["--nginx-conf", str(self.conf)]
-        return [sys.executable, "-m", "proxyswitch", *words, *extra]
+        return [self.python, "-m", "proxyswitch", *words, *extra]
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        return {**os.environ, "PROXYSWITCH_STATE": str(self.state), "PYTHONPATH": str(REPO), **(extra or {})}
+        return {**os.environ, "PROXYSWITCH_STATE": str(self.state), "PYTHONPATH": self.path, **(extra or {})}
 
     @property
     def state(self) -> Path:
@@ -208,10 +254,15 @@ class Bench:
         )
 
 
+def eventually(look: Callable[[], object]) -> bool:
+    """Wait until `look` is true; False when that takes far too long."""
+    return bool(polling.until(lambda: look() or None, LIMIT, first=0.002, longest=0.05))
+
+
 @contextmanager
-def bench(folder: Path, user: str = "") -> Iterator[Bench]:
+def bench(folder: Path, user: str = "", **more: str) -> Iterator[Bench]:
     """A bench that is cleared away afterwards."""
-    made = Bench(folder, user)
+    made = Bench(folder, user, **more)
     if user:
         pwd.getpwnam(user)
         made.own()
