@@ -9,6 +9,7 @@ from proxyswitch.drivers.base import Driver
 from proxyswitch.model import Slot
 from proxyswitch.release import plan, steps
 from proxyswitch.release.world import World
+from proxyswitch.system import state
 
 
 def start(world: World, app: str, slot: str, version: str) -> None:
@@ -16,6 +17,7 @@ def start(world: World, app: str, slot: str, version: str) -> None:
     place = plan.slot_of(app, world.app(app), slot)
     driver = world.driver(app)
     driver.check(place)
+    state.sub(app, state.sub("apps"))
     driver.start(place, version)
 
 

@@ -46,11 +46,11 @@ class World:
         return self._proxies[name]
 
     def driver(self, app: str) -> Driver:
-        """The driver of an app."""
+        """The driver of an app. Its folder is made by the first start: who only looks leaves no trace."""
         from proxyswitch import drivers
         from proxyswitch.drivers.base import Context
 
-        return drivers.make(Context(app, self.app(app), state.sub(app, state.sub("apps"))))
+        return drivers.make(Context(app, self.app(app), state.folder() / "apps" / app))
 
     def app(self, name: str) -> App:
         return self.settings.app(name)
