@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.shop import Shop, shop
 from tests.e2e.support import Bench, bench
 
 
@@ -23,3 +24,18 @@ def running(place: Bench) -> Bench:
     place.write(place.instance("1"))
     place.start()
     return place
+
+
+@pytest.fixture
+def empty(place: Bench) -> Iterator[Shop]:
+    """An app that was never released."""
+    with shop(place) as made:
+        yield made
+
+
+@pytest.fixture
+def web(empty: Shop) -> Shop:
+    """Version 1 of the app is live in slot blue."""
+    result = empty.run("start", "web:blue", "--version", "1")
+    assert result.code == 0, result.err
+    return empty
