@@ -182,8 +182,7 @@ class Nginx:
 
     def untouched(self, token: Any) -> bool:
         before = _as_generation(token)
-        now = nginx_reload.workers(before.master)
-        return proc.alive(before.master) and now.active == before.active
+        return proc.alive(before.master) and nginx_reload.untouched(before)
 
     # the old side
 

@@ -18,6 +18,7 @@ from proxyswitch.system import files, proc, signals
 
 WORKER = "nginx: worker process"
 OLD_WORKER = "nginx: worker process is shutting down"
+EPILOGUE = "still could not bind()"  # the log says before it which address, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ def _watch(before: Generation, timeout: float) -> str | None:
     return polling.until(look, timeout, first=0.004, longest=0.02)
 
 
+def untouched(before: Generation) -> bool:
+    """True when the config that these workers had is what runs still.
+
+    A reload tells all of them to end, and runs as many new ones beside them first. One that died by itself is started
+    again with the config that the others have.
+    """
+    now = workers(before.master)
+    return bool(now.active & before.active) and len(now.active) <= len(before.active)
+
+
 def not_taken(before: Generation, timeout: float) -> NotTaken:
     """The error, with the reason that nginx wrote to its log where there is one."""
     if not proc.alive(before.master):
@@ -109,13 +120,13 @@ def _logged(before: Generation) -> str:
 
 
 def emergencies(before: Generation) -> list[str]:
-    """What the master has logged as [emerg] or [alert] since, without date and pid."""
+    """What the master has logged since as [alert] (a worker died), then as [emerg] (a config refused); no date, no pid."""
     try:
         text = files.read(before.log)[before.log_size :].decode("utf-8", "replace") if before.log else ""
     except OSError:
         return []
-    marks = (f"[emerg] {before.master.pid}#", f"[alert] {before.master.pid}#")
-    lines = [line for line in text.splitlines() if any(m in line for m in marks)]
+    marks = (f"[alert] {before.master.pid}#", f"[emerg] {before.master.pid}#")
+    lines = [line for mark in marks for line in text.splitlines() if mark in line and not line.endswith(EPILOGUE)]
     return [line.partition("#")[2].partition(": ")[2] or line for line in lines]
 
 
