@@ -117,7 +117,14 @@ class Bench:
         argv = ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
         self.checked([*argv, *arguments])
         assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", self.port)) else None, LIMIT), self.log
-        assert polling.until(lambda: True if nginx_reload.workers(self.master).active else None, LIMIT)
+        assert polling.until(lambda: self._has_workers() or None, LIMIT)
+
+    def _has_workers(self) -> bool:
+        """A master that has just become a daemon writes its pid file before it takes its title."""
+        pidfile = self.folder / "nginx.pid"
+        text = pidfile.read_text() if pidfile.exists() else ""
+        found = nginx_master.master_at(int(text)) if text.strip() else None
+        return bool(found and nginx_reload.workers(found.process).active)
 
     def checked(self, argv: list[str]) -> None:
         subprocess.run(self.as_user(argv), check=True, capture_output=True, cwd=self.folder, timeout=60)
@@ -232,7 +239,11 @@ class Bench:
     def argv(self, *words: str) -> list[str]:
         """The command with `--nginx-conf` where the subcommand takes it."""
         plain = {"history", "schema", "demo", "health"}
-        extra = [] if words[0].startswith("-") or words[0] in plain else ["--nginx-conf", str(self.conf)]
+        extra = (
+            []
+            if words[0].startswith("-") or words[0] in plain or "--nginx-conf" in words
+            else ["--nginx-conf", str(self.conf)]
+        )
         return [self.python, "-m", "proxyswitch", *words, *extra]
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -260,9 +271,9 @@ def eventually(look: Callable[[], object]) -> bool:
 
 
 @contextmanager
-def bench(folder: Path, user: str = "", **more: str) -> Iterator[Bench]:
+def bench(folder: Path, user: str = "", python: str = sys.executable, path: str = str(REPO)) -> Iterator[Bench]:
     """A bench that is cleared away afterwards."""
-    made = Bench(folder, user, **more)
+    made = Bench(folder, user, python, path)
     if user:
         pwd.getpwnam(user)
         made.own()
