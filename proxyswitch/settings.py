@@ -159,7 +159,7 @@ def _convert(tree: object, kind: type[Any], path: str, prefix: str) -> Any:
     try:
         return msgspec.convert(tree, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(str(error), kind, prefix)}") from None
+        raise SettingsError(f"{path}: {_explain(_with_key(str(error), tree), kind, prefix)}") from None
 
 
 def _decode(kind: type[Any], value: object) -> object:
@@ -175,6 +175,18 @@ def _decode(kind: type[Any], value: object) -> object:
 _AT = re.compile(r" - at `(?:key in )?\$?\.?([^`]*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
+
+
+def _with_key(message: str, tree: Any) -> str:
+    """msgspec says `[...]` for a key that the person chose, as in env or slots: all of those tables hold texts."""
+    at = _AT.search(message)
+    table, found, _ = at[1].partition("[...]") if at else ("", "", "")
+    if not found:
+        return message
+    for key in table.split("."):
+        tree = tree[key]
+    wrong = next(key for key, value in tree.items() if not isinstance(value, str))
+    return message.replace("[...]", f".{wrong}")
 
 
 def _explain(message: str, kind: type[Any], prefix: str) -> str:
