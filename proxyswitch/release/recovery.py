@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.errors import Busy, ProxyswitchError
 from proxyswitch.release import deploy, transaction
 from proxyswitch.release.journal import Journal
 from proxyswitch.release.world import World
@@ -25,13 +27,32 @@ def recover_all(world: World, *, keep: bool) -> Iterator[tuple[str, ProxyswitchE
                 yield told, None
         except ProxyswitchError as error:
             yield path.stem, error
+    _clear(world)
+
+
+def _clear(world: World) -> None:
+    """A run that was killed before its journal began has left its copies beside the config, and no other trace."""
+    with contextlib.suppress(ProxyswitchError):  # without a proxy, or a config that can be read, there are none
+        proxy = world.proxy()
+        pools = {os.path.dirname(os.path.realpath(pool.where.path)) for pool in proxy.pools()}
+        transaction.clear({os.path.dirname(proxy.conf), *pools})
 
 
 def _one(world: World, journal: Journal, name: str, *, keep: bool) -> str:
+    records = journal.records()
+    if not records:
+        _drop(journal, name)
+        return ""
     if name.startswith("app-"):
         return _app(world, name.removeprefix("app-"))
-    conf = journal.records()[0]["conf"] if journal.records() else ""
-    return _proxy(world, conf, name.partition("-")[0], keep=keep) if conf else ""
+    return _proxy(world, records[0]["conf"], name.partition("-")[0], keep=keep)
+
+
+def _drop(journal: Journal, name: str) -> None:
+    """A run was killed while it wrote its first record: it had begun nothing. One that lives holds the lock."""
+    with contextlib.suppress(Busy), locks.hold(state.sub("locks") / f"{name}.lock", name, 0):
+        if not journal.records():
+            journal.end()
 
 
 def _app(world: World, app: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ class Transaction:
     def _write(self, candidate: Candidate) -> bool:
         """Put the new bytes in place; False when a file is not as it was read, so that all must start again."""
         temps: list[str] = []
+        clear(os.path.dirname(file.real) for file in candidate.files)
         try:
             for file in candidate.files:
                 temps.append(files.prepare(file.real, file.after, "new"))
@@ -247,7 +248,7 @@ def _plain(server: Server) -> Server:
 def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
     """Finish or undo what a killed run left; the lock is held. True when there was something. Raises NeedsPerson."""
     records = at.journal.records()
-    _sweep(proxy)
+    clear([os.path.dirname(proxy.conf)])
     if not records:
         at.journal.end()
         return False
@@ -266,11 +267,12 @@ def _told(records: list[Record]) -> str:
     return f"{entry['kind']} of {entry['pool']} by {entry['user']} (pid {records[0]['pid']})"
 
 
-def _sweep(proxy: Proxy) -> None:
-    """Dotfiles that a killed run left beside the config, and its copies for the test."""
-    for folder in (os.path.dirname(proxy.conf), str(state.sub("staging"))):
+def clear(folders: Iterable[str]) -> None:
+    """Remove dotfiles that killed runs left in these folders, and their copies for the test. A living run's stay."""
+    for folder in {*folders, str(state.sub("staging"))}:
         for stray in files.strays(folder):
-            files.remove(stray)
+            with contextlib.suppress(OSError):  # another user's: it does no harm, and is theirs to remove
+                files.remove(stray)
 
 
 def undo(proxy: Proxy, at: Files) -> None:
@@ -294,8 +296,7 @@ def undo(proxy: Proxy, at: Files) -> None:
 def _restore(entry: Record) -> str | None:
     """Restore one file if it holds our bytes; returns its name then. Raises NeedsPerson if it holds anybody else's."""
     real, backup = entry["real"], entry["backup"]
-    for stray in files.strays(os.path.dirname(real)):
-        files.remove(stray)
+    clear([os.path.dirname(real)])
     try:
         data = files.read(real)
     except FileNotFoundError:
