@@ -1,4 +1,7 @@
-"""The words of the field as frozen values. Standard library only; nothing here reads or changes the world."""
+"""The words of the field as frozen values. Standard library only; nothing here reads or changes the world.
+
+Small ones are named tuples, and the others have no slots: both save time at every start of the command.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class ServerState(StrEnum):
     MAINT = "maint"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """Where an instance listens: `host` and `port`, or the `path` of a unix socket."""
 
@@ -114,7 +117,7 @@ class Where(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Server:
     """A server line of a pool. `params` are the parameters that we neither read nor change, in their order."""
 
@@ -161,7 +164,7 @@ def _same_endpoint(endpoint: Endpoint | None, target: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pool:
     """An nginx upstream or an HAProxy backend. `context` is `http` or `stream`; `balancer` the directive that picks."""
 
@@ -181,7 +184,7 @@ class Pool:
         return tuple(s for s in self.servers if s.is_at(target))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerChange:
     """What becomes of one server line. No `before`: it is added. No `after`: it is removed."""
 
@@ -192,7 +195,7 @@ class ServerChange:
         return ServerChange(self.after, self.before)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolChange:
     """The change of one pool, as data that can be inverted, stored and shown."""
 
@@ -218,23 +221,21 @@ class PoolChange:
         return not missing
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A place where a version of an app can run: a name, and where it listens."""
 
     name: str
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessId:
+class ProcessId(NamedTuple):
     """A process that cannot be mistaken for a later one with the same pid: `start` is in clock ticks since boot."""
 
     pid: int
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
     """A version that runs in a slot."""
 
@@ -246,8 +247,7 @@ class Instance:
     ours: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something a person should know that stops nothing."""
 
     what: str

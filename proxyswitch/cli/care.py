@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, world_of
 from proxyswitch.errors import ProxyswitchError
+
+if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.demo.run import Result
 
 
 def recover(
@@ -82,6 +85,25 @@ def demo(
     if json:
         output.as_json(result.facts())
     else:
-        result.show()
+        _show(result)
     if result.failures and not baseline:
         raise typer.Exit(1)
+
+
+def _show(result: Result) -> None:
+    """The table, and what it means."""
+    from proxyswitch.demo.load import COLUMNS
+
+    summary = result.summary
+    output.table(COLUMNS, summary.rows())
+    versions = ", ".join(f"{count} from version {v}" for v, count in sorted(summary.by_version.items()))
+    output.answer(f"{summary.requests} requests, {summary.failures} failed; answered: {versions}")
+    if summary.reused_closed:
+        output.answer(
+            f"{summary.reused_closed} times nginx closed a kept-alive connection just as its next request was sent:"
+            "\na reload does that to idle clients; browsers send such a request again, our client never does."
+        )
+    for line in summary.errors[:5]:
+        output.answer(f"  {line}")
+    if result.folder:
+        output.answer(f"left running in {result.folder}")

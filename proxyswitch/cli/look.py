@@ -10,7 +10,7 @@ from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, proxy_of, settings_of, settings_path, split_pool, split_slot
 from proxyswitch.errors import Unhealthy, UsageError
 from proxyswitch.model import Endpoint, Pool, Server
-from proxyswitch.proxies.base import Proxy
+from proxyswitch.proxies.base import Left, Proxy
 
 COLUMNS = ("pool", "server", "state", "weight", "connections", "where")
 
@@ -29,7 +29,7 @@ def show(
     open_now = proxy.connections([s.endpoint for p in pools for s in p.servers if s.endpoint])
     pending, left = proxy.pending(), proxy.draining(proxy.leftovers())
     if json:
-        output.as_json(_everything(proxy, pools, open_now, pending))
+        output.as_json(_everything(proxy, pools, open_now, pending, left))
         return
     output.table(COLUMNS, [_row(p, s, open_now) for p in pools for s in p.servers])
     if quiet:
@@ -48,8 +48,9 @@ def _row(pool: Pool, server: Server, open_now: dict[Endpoint, int]) -> tuple[str
     return (pool.name, server.label, state, str(server.weight), "-" if count is None else str(count), str(server.where))
 
 
-def _everything(proxy: Proxy, pools: list[Pool], open_now: dict[Endpoint, int], pending: list[str]) -> dict[str, Any]:
-    left = proxy.draining(proxy.leftovers())
+def _everything(
+    proxy: Proxy, pools: list[Pool], open_now: dict[Endpoint, int], pending: list[str], left: Left | None
+) -> dict[str, Any]:
     return {
         "proxy": proxy.name,
         "conf": proxy.conf,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +20,8 @@ def answer(text: str) -> None:
 
 def as_json(value: Any) -> None:
     """One JSON object on one line."""
+    import json
+
     print(json.dumps(value, ensure_ascii=False, default=str))
 
 

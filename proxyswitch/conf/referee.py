@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from proxyswitch.conf.nginx.pools import ServerLine, Upstream
-from proxyswitch.conf.nginx.verify import UnintendedEdit
+from proxyswitch.conf.nginx.tree import Document
+from proxyswitch.conf.nginx.verify import UnintendedEdit, rows
 from proxyswitch.model import PoolChange, Server
+
+# Above so many bytes crossplane, which needs 1 ms for each, reads the pool's block and not the whole file.
+LARGE = 16 * 1024
 
 # depth, directive, arguments
 Row = tuple[int, str, tuple[str, ...]]
@@ -31,16 +35,58 @@ def check(upstream: Upstream, real: str, after: bytes, change: PoolChange) -> bo
     mine = [line for line in upstream.lines if line.document.real == real]
     document = upstream.document if upstream.document.real == real else mine[0].document
     inside = document is upstream.document
+    if inside and len(after) > LARGE:
+        return _check_block(upstream, mine, after, change)
+    expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is document).elements()))
+    second = _split(after, upstream, inside)
+    if second == (_our_rest(document, mine), expected):
+        return True  # it reads the new text as we read the old one, but for the change: no need to hear it on the old
     first = _split(document.data, upstream, inside)
     if first is None or first[1] != Counter(_words(line.server) for line in mine):
         return False
-    second = _split(after, upstream, inside)
-    expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is document).elements()))
     if second is None or second != (first[0], expected):
-        raise UnintendedEdit(
-            f"{document.path}: the second reader, crossplane, does not see the intended change of {upstream.name}"
-        )
+        raise _unseen(document, upstream)
     return True
+
+
+def _check_block(upstream: Upstream, mine: list[ServerLine], after: bytes, change: PoolChange) -> bool:
+    """The same for a large file, where crossplane reads the pool's block alone: outside it no byte differs."""
+    data, block = upstream.document.data, upstream.directive
+    end = block.end + len(after) - len(data)
+    same = after[: block.start] == data[: block.start] and after[end:] == data[block.end :]
+    first, second = (_split(text, upstream, True) for text in (data[block.start : block.end], after[block.start : end]))
+    if first is None or first[1] != Counter(_words(line.server) for line in mine):
+        return False
+    expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is upstream.document).elements()))
+    if not same or second != (first[0], expected):
+        raise _unseen(upstream.document, upstream)
+    return True
+
+
+def _unseen(document: Document, upstream: Upstream) -> UnintendedEdit:
+    return UnintendedEdit(
+        f"{document.path}: the second reader, crossplane, does not see the intended change of {upstream.name}"
+    )
+
+
+def _our_rest(document: Document, mine: list[ServerLine]) -> list[Row]:
+    """Our own reading of the file without the pool's server lines, in crossplane's form."""
+    skip = {line.directive.start for line in mine}
+    out: list[Row] = []
+    for directive, (depth, name, args) in rows(document):
+        if directive.start not in skip:
+            words = tuple(arg.decode("utf-8", "replace") for arg in args)
+            out.append((depth, name.decode("utf-8", "replace"), _condition(words) if name == b"if" else words))
+    return out
+
+
+def _condition(words: tuple[str, ...]) -> tuple[str, ...]:
+    """crossplane gives the words of an `if` without the parentheses around them."""
+    if not words:
+        return words
+    first, last = words[0].removeprefix("("), words[-1].removesuffix(")")
+    inner = (first, *words[1:-1], last) if len(words) > 1 else (first.removesuffix(")"),)
+    return tuple(word for word in inner if word)
 
 
 def _expected(mine: list[ServerLine], change: PoolChange, *, adds: bool) -> Counter[Server]:

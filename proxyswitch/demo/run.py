@@ -51,23 +51,6 @@ class Result:
             "folder": self.folder,
         }
 
-    def show(self) -> None:
-        """The table, and what it means."""
-        from proxyswitch.cli import output
-
-        output.table(load.COLUMNS, self.summary.rows())
-        versions = ", ".join(f"{count} from version {v}" for v, count in sorted(self.summary.by_version.items()))
-        output.answer(f"{self.summary.requests} requests, {self.failures} failed; answered: {versions}")
-        if self.summary.reused_closed:
-            output.answer(
-                f"{self.summary.reused_closed} times nginx closed a kept-alive connection just as its next request was sent:"
-                "\na reload does that to idle clients; browsers send such a request again, our client never does."
-            )
-        for line in self.summary.errors[:5]:
-            output.answer(f"  {line}")
-        if self.folder:
-            output.answer(f"left running in {self.folder}")
-
 
 def demo(*, baseline: bool, keep: bool, say: Callable[[str], None]) -> Result:
     """Build, release, roll back, count, and clean up (unless `keep`). Raises ProxyswitchError."""

@@ -17,6 +17,4 @@ def make(context: Context) -> Driver:
         return DRIVERS[context.app.driver](context)
     except KeyError:
         known = ", ".join(sorted(DRIVERS))
-        raise SettingsError(
-            f"apps.{context.name}.driver: unknown driver {context.app.driver!r}; known: {known}"
-        ) from None
+        raise SettingsError(f"apps.{context.name}.driver: unknown driver {context.app.driver!r}; known: {known}") from None

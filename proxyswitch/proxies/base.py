@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from proxyswitch.errors import ConfigError, Failed
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a person may say about a proxy: its main config, its program, and limits (seconds, a number of workers)."""
 
     conf: str = ""
@@ -30,8 +29,7 @@ class NotTaken(Failed):
     """The proxy was told to apply a config, and there is no proof that it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """One file with the bytes it has and the bytes it is to have; `real` has all links resolved."""
 
     path: str
@@ -40,14 +38,13 @@ class FileChange:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An edit that was checked by us and by a second reader, but not yet by the proxy."""
 
     pool: Pool
     change: PoolChange
     files: tuple[FileChange, ...]
-    referees: Callable[[], None] = field(compare=False, default=lambda: None)
+    referees: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class Proxy(Protocol):
         """The pool of that name. Raises UsageError, with the name that was likely meant."""
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
-        """The edits that make the change, verified. Nothing is written."""
+        """The edits that make the change in the config as `pool` last read it, verified. Nothing is written."""
 
     def allowed(self, candidate: Candidate) -> None:
         """Raise UsageError unless we may write these files and reload: before anything is changed."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from proxyswitch.conf.nginx import chain, edits, pools, verify
+from proxyswitch.conf.nginx import chain, pools
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.pools import Upstream
-from proxyswitch.conf.text import apply as apply_edits
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ProcessId
 from proxyswitch.proxies import nginx_master, nginx_reload
 from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options
 from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.proxies.nginx_reload import Generation
-from proxyswitch.system import files, net, proc, signals, state
+from proxyswitch.system import files, proc, signals
 
 # A file that changed this short before the workers started (seconds) was read by them: start times count in 0.01 s.
 CLOCK_SLACK = 0.05
@@ -96,10 +95,9 @@ class Nginx:
 
     def _upstream(self, config: Config, name: str) -> Upstream:
         context, _, plain = name.rpartition(":")
-        everything = pools.upstreams(config)
-        found = [u for u in everything if u.name == plain and context in ("", u.context)]
+        found = [u for u in pools.upstreams(config, plain) if context in ("", u.context)]
         if not found:
-            raise _missing(name, [u.name for u in everything], self.conf)
+            raise _missing(name, [u.name for u in pools.upstreams(config)], self.conf)
         if len(found) > 1:
             places = ", ".join(f"{u.where} ({u.context})" for u in found)
             raise UsageError(
@@ -111,7 +109,10 @@ class Nginx:
     # changing it
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
-        config = self.config()
+        from proxyswitch.conf.nginx import edits, verify
+        from proxyswitch.conf.text import apply as apply_edits
+
+        config = self._config or self.config()
         upstream = self._upstream(config, name)
         other = pools.shared_with(config, upstream)
         if other:
@@ -147,6 +148,7 @@ class Nginx:
 
     def stage(self, candidate: Candidate) -> list[Problem]:
         from proxyswitch.proxies import nginx_stage
+        from proxyswitch.system import state
 
         binary = self.binary_file()
         config = self._config or self.config()
@@ -190,6 +192,8 @@ class Nginx:
         return nginx_reload.draining([ProcessId(pid, start) for pid, start in token or []])
 
     def connections(self, endpoints: list[Endpoint]) -> dict[Endpoint, int]:
+        from proxyswitch.system import net
+
         return net.connections(endpoints)
 
     def leftovers(self) -> Any:
@@ -198,6 +202,8 @@ class Nginx:
 
     def says(self, name: bytes) -> bool:
         """True when such a directive stands in the `http` block or outside all blocks."""
+        from proxyswitch.conf.nginx import verify
+
         config = self._config or self.config()
         return any(row[0] <= 1 and row[1] == name for d in config.documents.values() for _, row in verify.rows(d))
 

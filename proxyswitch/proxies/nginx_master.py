@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from proxyswitch.errors import UsageError
 from proxyswitch.model import ProcessId
 from proxyswitch.system import proc
-from proxyswitch.system.run import Command, run
 
 TITLE = "nginx: master process "
 PLACES = (
@@ -23,8 +22,7 @@ PLACES = (
 INSTALL = 'install it (apt-get install nginx), or name it in proxyswitch.toml: nginx.binary = "/path/to/nginx"'
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """What `nginx -V` tells: version and compiled-in places, which may be relative to the prefix."""
 
     version: tuple[int, ...]
@@ -34,8 +32,7 @@ class Build:
     error_log: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The arguments of nginx that matter to a config: those of `-c`, `-p`, `-g` and `-e`; empty where not given."""
 
     conf: str = ""
@@ -44,8 +41,7 @@ class Arguments:
     error_log: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Master:
+class Master(NamedTuple):
     """A running master process."""
 
     process: ProcessId
@@ -64,6 +60,8 @@ def find_binary(named: str = "") -> str:
 @lru_cache(maxsize=4)
 def build(binary: str) -> Build:
     """Ask the program. Raises UsageError when it does not answer as nginx does."""
+    from proxyswitch.system.run import Command, run
+
     result = run(Command((binary, "-V"), timeout=10))
     version = re.search(r"nginx version: \S+?/([\d.]+)", result.err)
     if not result.ok or not version:

@@ -8,7 +8,7 @@ and when old and new were seen side by side or an old one shutting down: that is
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxyswitch import durations, polling
 from proxyswitch.errors import UsageError
@@ -21,16 +21,14 @@ OLD_WORKER = "nginx: worker process is shutting down"
 EPILOGUE = "still could not bind()"  # the log says before it which address, and why
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(NamedTuple):
     """The workers of a master: those that accept connections, and those that only finish what they have."""
 
     active: frozenset[ProcessId]
     old: frozenset[ProcessId]
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """What served when it was captured, and how long its error log was (bytes)."""
 
     master: ProcessId

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proxyswitch.conf.nginx.chain import Config, candidates
-from proxyswitch.errors import UsageError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Problem
 from proxyswitch.proxies.base import Rejected
 from proxyswitch.proxies.nginx_master import Arguments
@@ -67,12 +67,12 @@ class Stage:
     def write(self, twins: dict[str, bytes]) -> None:
         for name, data in twins.items():
             try:
-                files.write_new(name, data)
+                files.write_new(name, data, flush=False)
             except OSError as error:
-                raise UsageError(
-                    f"{os.path.dirname(name)}: cannot write the copy that nginx is to test: {error.strerror}",
-                    next_step="run it as a user who may, or free some space",
-                ) from error
+                what = f"{os.path.dirname(name)}: cannot write the copy that nginx is to test: {error.strerror}"
+                if error.errno in files.FULL:
+                    raise Failed(what, next_step="free some disk space, then run it again") from error
+                raise UsageError(what, next_step="run it as a user who may") from error
 
     def own_names(self, text: str) -> str:
         """nginx's message with the person's files instead of their twins."""

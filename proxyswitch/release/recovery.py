@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 from proxyswitch.errors import Busy, ProxyswitchError
 from proxyswitch.release import deploy, transaction
@@ -64,7 +63,7 @@ def _app(world: World, app: str) -> str:
 
 
 def _proxy(world: World, conf: str, name: str, *, keep: bool) -> str:
-    other = World(world.settings, replace(world.options, conf=conf), world.lock_timeout, world.report, world.tick)
+    other = World(world.settings, world.options._replace(conf=conf), world.lock_timeout, world.report, world.tick)
     proxy = other.proxy(name)
     at = transaction.places(proxy)
     with locks.hold(at.lock, f"the config {conf}", other.proxy_timeout):

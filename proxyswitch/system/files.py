@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -18,9 +17,12 @@ from pathlib import Path
 from proxyswitch.errors import Failed, UsageError
 
 MARK = ".proxyswitch-"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, a quota, a limit on the size of files
 
 
 def digest(data: bytes) -> str:
+    import hashlib  # 3 ms, which a command that only looks need not spend
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -40,14 +42,15 @@ def temp_name(real: str, token: str) -> str:
     return os.path.join(folder, f".{name}{MARK}{os.getpid()}-{token}")
 
 
-def write_new(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a file that must not exist yet, and flush it. Nothing is left of it when that fails."""
+def write_new(path: str, data: bytes, mode: int = 0o600, *, flush: bool = True) -> None:
+    """Write a file that must not exist yet, and flush it to disk. Nothing is left of it when that fails."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with open(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
     except BaseException:
         remove(path)
         raise
@@ -205,7 +208,7 @@ def modified(path: str) -> float:
 
 def _explain(error: OSError, path: str) -> Exception:
     reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return Failed(f"{path}: cannot write: {reason}", next_step="free some disk space, then run it again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError(f"{path}: cannot write: {reason}", next_step="run it as a user who may")

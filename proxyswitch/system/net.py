@@ -1,38 +1,50 @@
 """Sockets: who listens where, which connections are open, and plain connects. TCP over IPv4 and IPv6, and unix sockets.
 
-The kernel's tables (/proc/net/tcp, tcp6, unix) are read; addresses in them are host-order words in hexadecimal.
+TCP sockets come from the kernel by netlink, or from /proc/net/tcp and tcp6; unix sockets from /proc/net/unix.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
-from ipaddress import ip_address
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxyswitch.model import Endpoint
 from proxyswitch.system import proc
 
-ESTABLISHED, LISTEN = "01", "0A"
+if TYPE_CHECKING:  # this and ipaddress are imported where they are needed: `show` starts without them
+    import socket
+
+ESTABLISHED, LISTEN = 1, 10
+MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address that an IPv6 socket carries
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104  # read from the kernel's table, not bound
 
 
 class Row(NamedTuple):
-    """One line of a TCP table."""
+    """One TCP socket, addresses as text."""
 
     local: tuple[str, int]
     remote: tuple[str, int]
-    state: str
     inode: str
 
 
-def _tcp_rows(state: str) -> Iterator[Row]:
+def _tcp_rows(state: int) -> Iterator[Row]:
+    """The TCP sockets in that state: by netlink, else from the slower text tables."""
+    from proxyswitch.system import sockdiag
+
+    try:
+        for row in sockdiag.rows(state):
+            yield Row(_place(*row.local), _place(*row.remote), str(row.inode))
+    except OSError:  # a sandbox without netlink
+        yield from _text_rows(state)
+
+
+def _text_rows(state: int) -> Iterator[Row]:
     for table in ("tcp", "tcp6"):
         for line in _lines(f"/proc/net/{table}"):
             words = line.split()
-            if words[3] == state:
-                yield Row(_address(words[1]), _address(words[2]), state, words[9])
+            if int(words[3], 16) == state:
+                yield Row(_address(words[1]), _address(words[2]), words[9])
 
 
 def _lines(path: str) -> list[str]:
@@ -44,9 +56,20 @@ def _lines(path: str) -> list[str]:
 
 
 def _address(text: str) -> tuple[str, int]:
+    """An address of the text tables: words in host order, in hexadecimal."""
     host, _, port = text.partition(":")
     packed = b"".join(bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, len(host), 8))
-    return _plain(ip_address(packed)), int(port, 16)
+    return _place(packed, int(port, 16))
+
+
+def _place(packed: bytes, port: int) -> tuple[str, int]:
+    if packed[:12] == MAPPED:
+        packed = packed[12:]
+    if len(packed) == 4:
+        return ".".join(map(str, packed)), port
+    from ipaddress import IPv6Address
+
+    return str(IPv6Address(packed)), port
 
 
 def _plain(address: object) -> str:
@@ -59,9 +82,8 @@ def connections(endpoints: list[Endpoint]) -> dict[Endpoint, int]:
     hosts = {(host, e.port): e for e in endpoints if e.port for host in addresses(e.host)}
     counts = dict.fromkeys(endpoints, 0)
     for row in _tcp_rows(ESTABLISHED) if hosts else ():
-        endpoint = hosts.get(row.remote)
-        if endpoint:
-            counts[endpoint] += 1
+        if row.remote in hosts:
+            counts[hosts[row.remote]] += 1
     for path in _unix_paths("01", "03") if any(e.path for e in endpoints) else ():
         if Endpoint(path=path) in counts:
             counts[Endpoint(path=path)] += 1
@@ -78,6 +100,11 @@ def _unix_paths(kind: str, state: str) -> Iterator[str]:
 
 def addresses(host: str) -> set[str]:
     """The addresses of a host name; one that is an address already costs no look-up, and unknown names are empty."""
+    if host.replace(".", "").isdecimal():
+        return {host}
+    import socket
+    from ipaddress import ip_address
+
     try:
         return {_plain(ip_address(host))}
     except ValueError:
@@ -126,6 +153,8 @@ def _open_files(pid: int) -> Iterator[str]:
 
 def connect(endpoint: Endpoint, timeout: float) -> socket.socket:
     """A connected stream socket. `timeout` in seconds, for the connect and for each later read. Raises OSError."""
+    import socket
+
     if not endpoint.path:
         return socket.create_connection((endpoint.host, endpoint.port), timeout)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -140,6 +169,8 @@ def connect(endpoint: Endpoint, timeout: float) -> socket.socket:
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago, from the kernel."""
+    import socket
+
     with socket.socket() as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])

@@ -124,3 +124,15 @@ def test_a_connect_that_is_refused_leaves_no_socket(tmp_path: Path) -> None:
         net.connect(Endpoint(path=str(tmp_path / "none.sock")), 1)
     with pytest.raises(ConnectionRefusedError):
         net.connect(Endpoint("127.0.0.1", net.free_port()), 1)
+
+
+def test_the_text_tables_say_the_same_as_netlink() -> None:
+    """They are the way where a sandbox forbids netlink."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            local = client.getsockname()[:2]
+            for state, mine in ((net.LISTEN, server.getsockname()[:2]), (net.ESTABLISHED, local)):
+                fast = [row for row in net._tcp_rows(state) if row.local == mine]
+                assert fast
+                assert fast == [row for row in net._text_rows(state) if row.local == mine]

@@ -11,7 +11,7 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxyswitch.conf.nginx.tree import Directive, Document, parse
 from proxyswitch.conf.text import Edit, apply
@@ -21,8 +21,7 @@ from proxyswitch.model import Where
 Reader = Callable[[str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(NamedTuple):
     """An include directive that was followed: where it stands, the names it stands for, and their real paths."""
 
     document: Document
@@ -31,8 +30,7 @@ class Include:
     reals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """A file as it is reached once: a file included from two places has two visits and one document.
 
     `context` is the blocks around it in the files above, `block` the innermost of them as (real path, offset).
@@ -51,7 +49,7 @@ class Config:
     documents: dict[str, Document] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
-    pools: Any = None  # what pools.upstreams found, so that it looks once
+    pools: dict[str, Any] = field(default_factory=dict)  # what pools.upstreams found, so that it looks once
 
     @property
     def prefix(self) -> str:
@@ -196,6 +194,8 @@ def _above(config: Config, reals: set[str]) -> set[str]:
 
 def _redirected(config: Config, real: str, data: bytes, names: dict[str, str]) -> bytes:
     """The file with every include that leads to a twin replaced by includes of the same files, the twins for theirs."""
+    if b"include" not in data:
+        return data
     document = parse(data, real)
     followed = {tuple(i.document.args(i.directive)): i for i in config.includes}
     edits = []

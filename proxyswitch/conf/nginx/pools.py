@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxyswitch.conf.nginx.chain import Config, Visit
 from proxyswitch.conf.nginx.tree import Directive, Document
@@ -14,8 +14,7 @@ CONTEXTS = (b"http", b"stream")
 _WEIGHT = re.compile(r"weight=(\d+)\Z", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerLine:
+class ServerLine(NamedTuple):
     """A server directive: what it says, and where it stands."""
 
     document: Document
@@ -23,8 +22,7 @@ class ServerLine:
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(NamedTuple):
     """An upstream block with its server lines, which may stand in other files."""
 
     name: str
@@ -48,17 +46,22 @@ class Upstream:
         return Pool(self.name, "nginx", self.context, servers, self.where, self.balancer)
 
 
-def upstreams(config: Config) -> list[Upstream]:
-    """All pools, in the order in which nginx meets them; one that is included twice into a context appears once."""
-    if config.pools is None:
-        config.pools = _upstreams(config)
-    return list(config.pools)
+def upstreams(config: Config, name: str = "") -> list[Upstream]:
+    """All pools, or those of one name, in the order in which nginx meets them.
+
+    One that is included twice into a context appears once.
+    """
+    if name not in config.pools:
+        config.pools[name] = _upstreams(config, name)
+    return list(config.pools[name])
 
 
-def _upstreams(config: Config) -> list[Upstream]:
+def _upstreams(config: Config, name: str) -> list[Upstream]:
     found: dict[tuple[str, int, str], Upstream] = {}
     inside = _visits_by_block(config)
     for visit, directive in config.upstreams():
+        if name and visit.document.text(directive)[:1] != [name]:
+            continue
         context = context_of(visit.context + directive.context)
         key = (visit.document.real, directive.start, context)
         if key not in found and directive.body is not None:
@@ -116,6 +119,9 @@ def shared_with(config: Config, upstream: Upstream) -> Upstream | None:
 
     One file with an upstream can be included into `http` and into `stream`: that makes two pools of the same lines.
     """
+    files = {line.document.real for line in upstream.lines}
+    if sum(visit.document.real in files for visit in config.visits) == len(files):
+        return None  # each of its files is read once
     mine = {(line.document.real, line.directive.start) for line in upstream.lines}
     for other in upstreams(config):
         if _place(other) == _place(upstream):

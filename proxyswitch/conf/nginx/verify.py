@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.pools import Upstream, upstreams
@@ -35,24 +36,40 @@ def verify(before: Config, after: Config, upstream: Upstream, change: PoolChange
 def find(config: Config, upstream: Upstream) -> Upstream | None:
     """The same pool in another reading of the config: same name, context and file."""
     key = (upstream.name, upstream.context, upstream.document.real)
-    return next((u for u in upstreams(config) if (u.name, u.context, u.document.real) == key), None)
+    return next((u for u in upstreams(config, upstream.name) if (u.name, u.context, u.document.real) == key), None)
 
 
-def _rest(document: Document, upstream: Upstream) -> list[Row]:
-    """The meaning of the whole file, without the server lines of that pool."""
+def _rest(document: Document, upstream: Upstream) -> list[tuple[int, list[bytes]]]:
+    """Every directive of the file as depth and words, in the person's own spelling, but for that pool's server lines."""
     skip = {line.directive.start for line in upstream.lines if line.document is document}
-    return [row for directive, row in rows(document) if directive.start not in skip]
+    data = document.data
+    return [
+        (depth, [data[a:b] for a, b in directive.words] + [_code(document, directive)])
+        for depth, directive in walk(document)
+        if directive.start not in skip
+    ]
+
+
+def _code(document: Document, directive: Directive) -> bytes:
+    """The Lua code of a block that holds some."""
+    return document.data[directive.open : directive.end] if directive.name.endswith(b"_by_lua_block") else b""
+
+
+def walk(document: Document) -> Iterator[tuple[int, Directive]]:
+    """Every directive with its depth, in the order of the file."""
+    stack = [(0, d) for d in reversed(document.directives)]
+    while stack:
+        depth, directive = stack.pop()
+        yield depth, directive
+        if directive.body:
+            stack += [(depth + 1, d) for d in reversed(directive.body)]
 
 
 def rows(document: Document) -> list[tuple[Directive, Row]]:
     """Every directive with its depth, name and arguments, in order. Lua code is compared as one argument."""
     out: list[tuple[Directive, Row]] = []
-    stack = [(0, d) for d in reversed(document.directives)]
-    while stack:
-        depth, directive = stack.pop()
+    for depth, directive in walk(document):
         args = document.args(directive)
-        if directive.name.endswith(b"_by_lua_block"):
-            args.append(document.data[directive.open : directive.end])
-        out.append((directive, (depth, directive.name, tuple(args))))
-        stack += [(depth + 1, d) for d in reversed(directive.body or ())]
+        code = _code(document, directive)
+        out.append((directive, (depth, directive.name, (*args, code) if code else tuple(args))))
     return out
