@@ -82,8 +82,9 @@ def _guard(pool: Pool, change: PoolChange) -> None:
 
 def _switch(intent: SwitchTo, pool: Pool) -> Iterable[ServerChange]:
     """Targets that stand in the pool come to life; others take over the lines of live servers that are none, in order."""
-    named = [s for t in intent.targets for s in pool.find(t)]
-    new = [_address(t, pool) for t in intent.targets if not pool.find(t)]
+    lines = dict.fromkeys(pool.find(t) for t in intent.targets)  # a target that is named twice counts once
+    named = [s for found in lines for s in found]
+    new = list(dict.fromkeys(_address(t, pool) for t in intent.targets if not pool.find(t)))
     others = [s for s in pool.servers if s.live and s not in named]
     taken_over, rest = others[: len(new)], others[len(new) :]
     swapped = any(s.backup for s in named)  # the pool keeps its idle side as backup: the sides change places
@@ -110,8 +111,13 @@ def _set_state(intent: SetState, pool: Pool) -> Iterable[ServerChange]:
 
 
 def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
+    seen: set[tuple[Server, ...]] = set()
     for name, weight in intent.weights:
-        for server in _found(name, pool):
+        found = _found(name, pool)
+        if found in seen:
+            raise UsageError(f"{name} is named twice: which weight is it to have?")
+        seen.add(found)
+        for server in found:
             after = replace(server, down=True) if weight == 0 else replace(server, weight=weight, down=False)
             yield ServerChange(server, after)
 

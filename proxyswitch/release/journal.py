@@ -56,7 +56,7 @@ class Journal:
 def _record(line: bytes) -> Record | None:
     """A record; None for a line that a crash cut off, which announces nothing that was done."""
     try:
-        record: Record = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return None
-    return record
+    return record if isinstance(record, dict) and "kind" in record else None

@@ -56,14 +56,14 @@ def target_slot(release: Release) -> Slot:
     """Where the new version goes: the named slot, else the first that is not live, behind the live one."""
     live = [slot.name for slot in live_slots(release.app, release.pool)]
     places = list(release.app.places)
-    if release.slot:
-        return _named_slot(release, live)
     if len(live) > 1:
         raise UsageError(
             f"the pool {release.pool.name} sends traffic to {len(live)} slots of {release.name} ({', '.join(live)}):"
             " blue-green replaces one",
             next_step=f"take one out first: proxyswitch switch {release.pool.name} ADDRESS",
         )
+    if release.slot:
+        return _named_slot(release, live)
     after = next((i + 1 for i, slot in enumerate(places) if slot.name in live), 0)
     idle = [slot for slot in places[after:] + places[:after] if slot.name not in live]
     if not idle:
