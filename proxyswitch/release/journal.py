@@ -24,8 +24,12 @@ class Journal:
     def begin(self, **data: Any) -> None:
         """The first record, in a new file; file and folder are flushed."""
         files.remove(self.path)
-        self.add("begin", **data)
-        files.sync_folder(str(self.path.parent))
+        try:
+            self.add("begin", **data)
+            files.sync_folder(str(self.path.parent))
+        except BaseException:  # what was not announced will not be done: there is nothing to recover
+            files.remove(self.path)
+            raise
 
     def add(self, kind: str, **data: Any) -> None:
         """Append a record. Raises Failed when the disk is full."""
