@@ -39,12 +39,12 @@ class FileChange(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An edit that was checked by us and by a second reader, but not yet by the proxy."""
+    """An edit. `verify` raises unless it makes exactly the wanted change; it can run while the proxy tests the edit."""
 
     pool: Pool
     change: PoolChange
     files: tuple[FileChange, ...]
-    referees: Callable[[], None] = lambda: None
+    verify: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class Proxy(Protocol):
         """The pool of that name. Raises UsageError, with the name that was likely meant."""
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
-        """The edits that make the change in the config as `pool` last read it, verified. Nothing is written."""
+        """The edits that make the change in the config as `pool` last read it. Nothing is written."""
 
     def allowed(self, candidate: Candidate) -> None:
         """Raise UsageError unless we may write these files and reload: before anything is changed."""
 
     def stage(self, candidate: Candidate) -> list[Problem]:
-        """Let the proxy test the candidate while every live file stays as it is. Raises Rejected."""
+        """Verify the candidate, and let the proxy test it, while every live file stays as it is. Raises Rejected."""
 
     def running(self) -> bool:
         """True when the proxy runs."""

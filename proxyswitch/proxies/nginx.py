@@ -109,7 +109,7 @@ class Nginx:
     # changing it
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
-        from proxyswitch.conf.nginx import edits, verify
+        from proxyswitch.conf.nginx import edits
         from proxyswitch.conf.text import apply as apply_edits
 
         config = self._config or self.config()
@@ -122,13 +122,11 @@ class Nginx:
                 next_step="give each pool its own include file",
             )
         changed = {edit.document.real: apply_edits(edit.document.data, edit.edits) for edit in edits.edit(upstream, change)}
-        after = chain.load(config.main, known=config.documents, replaced=changed)
-        verify.verify(config, after, upstream, change)
         return Candidate(
             upstream.pool(),
             change,
             tuple(_file_change(config, real, data) for real, data in changed.items()),
-            lambda: _ask_referee(upstream, changed, change),
+            lambda: _verify(config, upstream, changed, change),
         )
 
     def allowed(self, candidate: Candidate) -> None:
@@ -154,7 +152,7 @@ class Nginx:
         config = self._config or self.config()
         stage = nginx_stage.Stage(config, state.sub("staging"))
         changed = {file.real: file.after for file in candidate.files}
-        result = stage.test(changed, binary, self.arguments, candidate.referees)
+        result = stage.test(changed, binary, self.arguments, candidate.verify)
         self._test_seconds = result.seconds
         return nginx_stage.judge(result, stage, running=self.running())
 
@@ -248,9 +246,13 @@ def _file_change(config: Config, real: str, after: bytes) -> FileChange:
     return FileChange(document.path, real, document.data, after)
 
 
-def _ask_referee(upstream: Upstream, changed: dict[str, bytes], change: PoolChange) -> None:
+def _verify(config: Config, upstream: Upstream, changed: dict[str, bytes], change: PoolChange) -> None:
+    """Is the difference exactly the intended one? Asked of our own parser, then of the second reader."""
     from proxyswitch.conf import referee
+    from proxyswitch.conf.nginx import verify
 
+    after = chain.load(config.main, known=config.documents, replaced=changed)
+    verify.verify(config, after, upstream, change)
     for real, after in changed.items():
         referee.check(upstream, real, after, change)
 

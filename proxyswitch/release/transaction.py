@@ -351,4 +351,8 @@ def preview(proxy: Proxy, pool: str, intent: Intent, *, force: bool = False) -> 
     """What a change would do, for `--dry-run`: no lock, nothing written, nothing asked of the proxy."""
     now: Pool = proxy.pool(pool)
     change = intents.changes(intent, now, force=force)
-    return proxy.candidate(pool, change) if change.servers else Candidate(now, change, ())
+    if not change.servers:
+        return Candidate(now, change, ())
+    candidate = proxy.candidate(pool, change)
+    candidate.verify()
+    return candidate
