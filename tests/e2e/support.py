@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,7 @@ class Bench:
     path: str = str(REPO)
     port: int = field(default_factory=net.free_port)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    commands: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def conf(self) -> Path:
@@ -117,14 +119,15 @@ class Bench:
         argv = ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
         self.checked([*argv, *arguments])
         assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", self.port)) else None, LIMIT), self.log
-        assert polling.until(lambda: self._has_workers() or None, LIMIT)
+        assert eventually(self._has_workers)
 
     def _has_workers(self) -> bool:
-        """A master that has just become a daemon writes its pid file before it takes its title."""
+        """A master that has just become a daemon writes its pid file before it takes its title, and then starts workers."""
+        count = re.search(r"worker_processes (\d+)", self.conf.read_text())
         pidfile = self.folder / "nginx.pid"
         text = pidfile.read_text() if pidfile.exists() else ""
         found = nginx_master.master_at(int(text)) if text.strip() else None
-        return bool(found and nginx_reload.workers(found.process).active)
+        return bool(found and len(nginx_reload.workers(found.process).active) == int(count[1] if count else 1))
 
     def checked(self, argv: list[str]) -> None:
         subprocess.run(self.as_user(argv), check=True, capture_output=True, cwd=self.folder, timeout=60)
@@ -148,7 +151,10 @@ class Bench:
         return subprocess.run(self.as_user(argv), capture_output=True, check=False, timeout=60).returncode == 0
 
     def stop(self) -> None:
-        """End nginx with its workers, and all instances."""
+        """End all commands, nginx with its workers, and all instances."""
+        for command in self.commands:
+            with command:
+                command.kill()
         pidfile = self.folder / "nginx.pid"
         if pidfile.exists():
             found = nginx_master.master_at(int(pidfile.read_text() or 0))
@@ -181,12 +187,19 @@ class Bench:
         return list((self.state / "journal").glob("*"))
 
     @contextmanager
-    def nothing_done(self) -> Iterator[None]:
-        """What runs inside must leave config, worker processes and journal as they are: nothing done, nothing half-done."""
-        files, workers = self.files(), self.workers.active
+    def taken_back(self) -> Iterator[None]:
+        """What runs inside must leave config and journal as they are: nothing done, or all of it taken back."""
+        files = self.files()
         yield
         assert self.files() == files
         assert self.journals == []
+
+    @contextmanager
+    def nothing_done(self) -> Iterator[None]:
+        """The same, and nginx was not even reloaded."""
+        workers = self.workers.active
+        with self.taken_back():
+            yield
         assert self.workers.active == workers
 
     @contextmanager
@@ -254,8 +267,8 @@ class Bench:
         return self.folder / "state"
 
     def spawn(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start `proxyswitch` and do not wait: the caller does, and ends it."""
-        return subprocess.Popen(
+        """Start `proxyswitch` and do not wait: the caller does."""
+        child = subprocess.Popen(
             self.as_user(self.argv(*words)),
             env=self.environment(env),
             cwd=self.folder,
@@ -263,6 +276,8 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.commands.append(child)
+        return child
 
 
 def eventually(look: Callable[[], object]) -> bool:

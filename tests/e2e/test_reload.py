@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,14 +17,14 @@ SHORT = "[nginx]\nreload_timeout = 3\n"
 
 
 @pytest.fixture
-def stuck(place: Bench) -> Iterator[Bench]:
+def stuck(place: Bench) -> Bench:
     """nginx runs, and a person's own edit, which passes `nginx -t`, keeps it from taking any reload."""
     place.write(place.instance("1"), conf=LIMITED)
     place.start()
     place.conf.write_text(place.conf.read_text().replace("limit_req_zone $remote_addr", "limit_req_zone $request_uri"))
     place.settings(SHORT)
     assert place.nginx_accepts()
-    yield place
+    return place
 
 
 def test_a_changed_zone_key_is_not_taken_and_all_is_as_before(stuck: Bench) -> None:
@@ -130,8 +129,7 @@ def test_a_stale_pid_file_leads_to_no_other_process(running: Bench) -> None:
 def test_the_test_of_the_config_uses_the_arguments_of_the_running_master(place: Bench) -> None:
     place.write(place.instance("1"))
     place.start("-g", "worker_rlimit_nofile 1000;")
-    seen = place.folder.parent / "seen"
-    wrapper = place.folder.parent / "nginx"
+    seen, wrapper = place.folder / "seen", place.folder / "wrapper"
     wrapper.write_text(f'#!/bin/sh\nfor word; do echo "$word" >> {seen}; done\nexec /usr/sbin/nginx "$@"\n')
     wrapper.chmod(0o755)
     place.settings(f'[nginx]\nbinary = "{wrapper}"\n')
