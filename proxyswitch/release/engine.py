@@ -64,7 +64,7 @@ class Engine:
         begun = clock.now()
         try:
             with signals.interruptible():
-                self._run(plan, range(len(plan.steps)))
+                self._run(plan)
         except ProxyswitchError as error:
             error.outcome = self.outcome
             raise
@@ -72,20 +72,19 @@ class Engine:
             self.outcome.seconds = round(clock.now() - begun, 3)
         return self.outcome
 
-    def _run(self, plan: Plan, numbers: range) -> None:
+    def _run(self, plan: Plan) -> None:
         begun: list[AnyStep] = []
-        for number in numbers:
-            step = plan.steps[number]
-            self.committed = number >= plan.commit
-            try:
+        try:
+            for number, step in enumerate(plan.steps):
+                self.committed = number >= plan.commit
                 begun.append(step)
                 self._note(number, "begin")
                 self.do(step)
                 self._note(number, "done")
-            except BaseException as error:
-                with signals.uninterrupted():
-                    self._stopped(begun, error)
-                raise
+        except BaseException as error:  # also between two steps: a signal does not wait for one
+            with signals.uninterrupted():
+                self._stopped(begun, error)
+            raise
 
     def _note(self, number: int, what: str) -> None:
         if self.journal:
@@ -123,6 +122,8 @@ class Engine:
                 self._take_back(step)
             except ProxyswitchError as error:
                 problems.append(f"{steps.describe(step)}: {error.what} ({error.state})")
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others are undone
+                problems.append(f"{steps.describe(step)}: {type(error).__name__}: {error}")
         return problems
 
     def _take_back(self, step: AnyStep) -> None:
