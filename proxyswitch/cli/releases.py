@@ -142,9 +142,7 @@ def _app_meant(world: World, what: str) -> str:
 def _rollback_app(world: World, app: str, *, dry_run: bool, json: bool, quiet: bool) -> None:
     from proxyswitch.release import deploy as releases
 
-    last = releases.last_release(app)
-    request = releases.Request(app, last.old_version, undoes=last.id)
-    _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
+    _release(world, releases.going_back(app), dry_run=dry_run, json=json, quiet=quiet)
 
 
 COLUMNS = ("app", "slot", "address", "state", "version", "health", "pid", "since")

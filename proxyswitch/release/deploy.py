@@ -152,8 +152,13 @@ def _on_failure(world: World, prepared: Prepared, reason: str) -> None:
 
 def rollback(world: World, app: str, *, slot: str = "") -> Entry:
     """Go back to the release before the last one. Raises UsageError when none is known."""
+    return deploy(world, going_back(app, slot))
+
+
+def going_back(app: str, slot: str = "") -> Request:
+    """The release that takes the last one back; of the same version, where that had been released anew."""
     last = last_release(app)
-    return deploy(world, Request(app, last.old_version, slot, undoes=last.id))
+    return Request(app, last.old_version, slot, last.old_version == last.version, undoes=last.id)
 
 
 def last_release(app: str) -> Entry:
@@ -171,6 +176,7 @@ def last_release(app: str) -> Entry:
 
 def recover(world: World, app: str) -> str:
     """Finish or take back an interrupted release; the app's lock is held. Returns in words what was done, or nothing."""
+    transaction.clear([str(state.folder() / "apps" / app)])
     journal = journal_of(app)
     interrupted = plan_of(journal)
     if interrupted is None:

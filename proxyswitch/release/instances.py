@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from proxyswitch import health
 from proxyswitch.drivers.base import Driver
 from proxyswitch.model import Slot
 from proxyswitch.release import plan, steps
 from proxyswitch.release.world import World
+from proxyswitch.settings import Health
 from proxyswitch.system import state
 
 
@@ -32,7 +35,13 @@ def check_of(world: World, app: str, slot: Slot, version: str) -> health.Check:
     settings = world.app(app).health
     if settings is None:
         return health.parse_target(str(slot.endpoint))
-    return health.check_for(settings, slot, version)
+    return health.check_for(settings if version else _of_any_version(settings), slot, version)
+
+
+def _of_any_version(check: Health) -> Health:
+    """Of an instance whose version is not known, no version can be asked for."""
+    fields = {key: value for key, value in check.json.items() if "{version}" not in repr(value)}
+    return msgspec.structs.replace(check, json=fields, body="" if "{version}" in check.body else check.body)
 
 
 def alive(driver: Driver, slot: Slot) -> Callable[[], str | None]:
