@@ -251,8 +251,8 @@ def _verify(config: Config, upstream: Upstream, changed: dict[str, bytes], chang
     from proxyswitch.conf import referee
     from proxyswitch.conf.nginx import verify
 
-    after = chain.load(config.main, known=config.documents, replaced=changed)
-    verify.verify(config, after, upstream, change)
+    then = chain.load(config.main, known=config.documents, replaced=changed)
+    verify.verify(config, then, upstream, change)
     for real, after in changed.items():
         referee.check(upstream, real, after, change)
 

@@ -90,7 +90,7 @@ def _watch(before: Generation, timeout: float) -> str | None:
             return None
         return "taken" if together else "unclear"
 
-    return polling.until(look, timeout, first=0.004, longest=0.02)
+    return polling.until(look, timeout, first=0.004, longest=0.008)
 
 
 def untouched(before: Generation) -> bool:
