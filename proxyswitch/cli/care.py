@@ -22,7 +22,10 @@ def recover(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Finish or take back what an interrupted run left; every command that changes something does it too."""
+    """Finish or take back what an interrupted run left.
+
+    Every command that changes something does this first too.
+    """
     from proxyswitch.release.recovery import recover_all
 
     world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
@@ -48,7 +51,7 @@ def doctor(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Is everything that it needs here and right? Exit 1 when something is not."""
+    """Look whether everything is here and right; exit 1 if not."""
     from proxyswitch import doctor as checks
 
     found = list(checks.examine(lambda: world_of(Given(config, nginx_conf, quiet=True))))
@@ -78,7 +81,10 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running to play with.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Release and roll back a sample app behind a private nginx, under load, in a temporary folder."""
+    """Release a sample app behind a private nginx, under load.
+
+    Then roll back, count what every request saw, and clean up: all in a temporary folder, as the present user.
+    """
     from proxyswitch.demo.run import demo as play
 
     result = play(baseline=baseline, keep=keep, say=output.quiet if json else output.note)

@@ -22,7 +22,10 @@ def show(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Show pools, servers, states and live connections, and what differs between file and running proxy."""
+    """Show pools, servers, states and live connections.
+
+    Says too what differs between the files and the running proxy.
+    """
     proxy_name, name = split_pool(pool)
     proxy = proxy_of(Given(config, nginx_conf, quiet=quiet), proxy_name)
     pools = [proxy.pool(name)] if name else proxy.pools()

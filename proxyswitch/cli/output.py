@@ -53,11 +53,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
         for row in [columns, *rows] if rows else ():
             print("\t".join(row))
         return
-    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(*columns, box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    grid = Table(box=None, title=title or None, title_justify="left", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:  # the last one is the long one: it alone is folded when the terminal is narrow
+        grid.add_column(column, no_wrap=column != columns[-1], overflow="fold")
     for row in rows:
         grid.add_row(*row)
     Console(highlight=False, markup=False).print(grid)

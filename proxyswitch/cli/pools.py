@@ -39,7 +39,10 @@ def switch(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Move all traffic of a pool to the given targets; with --drain, wait for the old side."""
+    """Move all traffic of a pool to the given targets.
+
+    With --drain it waits for the old side, so that it can be stopped then; exit 5 when that takes too long.
+    """
     from proxyswitch.release.intents import SwitchTo
     from proxyswitch.release.pools import Wish
 
@@ -76,7 +79,10 @@ def weight(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Give servers of a pool their shares, as 127.0.0.1:3001=90 127.0.0.1:3002=10."""
+    """Give servers of a pool their shares.
+
+    As in: proxyswitch weight app_backend 127.0.0.1:3001=90 127.0.0.1:3002=10
+    """
     from proxyswitch.release.intents import SetWeights
     from proxyswitch.release.pools import Wish
 
@@ -131,7 +137,10 @@ def drain(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Take a server out of traffic and wait until its last request is answered; exit 5 when that takes too long."""
+    """Take a server out, and wait for its last request.
+
+    Exit 5 when that takes too long; it stays out of traffic then.
+    """
     from proxyswitch.release.intents import SetState
     from proxyswitch.release.pools import Wish
 

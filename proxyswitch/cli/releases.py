@@ -29,7 +29,11 @@ def deploy(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Start a version beside the old one, switch when it is healthy, drain and stop the old one."""
+    """Release a version of an app beside the old one.
+
+    Starts it, switches when it is healthy, drains and stops the old one. A version that fails is stopped, and the old
+    one never noticed.
+    """
     from proxyswitch.release.deploy import Request
 
     world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
@@ -112,7 +116,7 @@ def rollback(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Take back the last switch of a pool, or the last release of an app."""
+    """Take back the last switch, or the last release of an app."""
     given = Given(config, nginx_conf, lock_timeout, quiet)
     world = world_of(given)
     app = _app_meant(world, what) if settings_path(given) or not what else ""
@@ -145,7 +149,7 @@ def _rollback_app(world: World, app: str, *, dry_run: bool, json: bool, quiet: b
     _release(world, releases.going_back(app), dry_run=dry_run, json=json, quiet=quiet)
 
 
-COLUMNS = ("app", "slot", "address", "state", "version", "health", "pid", "since")
+COLUMNS = ("app", "slot", "state", "version", "pid", "since", "address", "health")
 
 
 def status(
@@ -154,7 +158,10 @@ def status(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Show what runs in each slot, which is live, and what an interrupted release left; exit 1 when a live slot is ill."""
+    """Show what runs in each slot, and which one is live.
+
+    Exit 1 when a live slot is not healthy.
+    """
     from proxyswitch.release import status as look
 
     world = world_of(Given(config, nginx_conf))
@@ -164,6 +171,8 @@ def status(
         output.as_json({"apps": found})
     else:
         output.table(COLUMNS, [[str(row[c]) for c in COLUMNS] for one in found for row in _rows(one)])
+        if not names:
+            output.note(f"no app is described in {world.settings.path or 'a proxyswitch.toml: none was found'}")
         for one in found:
             if one["interrupted"]:
                 output.note(f"{one['app']}: a release was interrupted; put it right with: proxyswitch recover")
@@ -172,16 +181,25 @@ def status(
 
 
 def _rows(one: dict[str, Any]) -> list[dict[str, Any]]:
-    from datetime import datetime
-
     rows = []
     for slot in one["slots"]:
-        since = datetime.fromtimestamp(slot["since"]).strftime("%Y-%m-%d %H:%M:%S") if slot["since"] else "-"
-        state = ("live" if slot["live"] else "idle") + ("" if slot["running"] else ", stopped")
+        since = _moment(slot["since"]) if slot["since"] else "-"
+        state = ("live" if slot["running"] else "live, stopped") if slot["live"] else _idle(slot)
         health = "-" if not slot["running"] and not slot["live"] else ("ok" if slot["healthy"] else slot["reason"])
         extra = {"app": one["app"], "state": state, "health": health, "since": since, "pid": slot["pid"] or "-"}
         rows.append({**slot, **extra, "version": slot["version"] or "-"})
     return rows
+
+
+def _idle(slot: dict[str, Any]) -> str:
+    return "idle" if slot["running"] else "stopped"
+
+
+def _moment(at: float) -> str:
+    """A time for people, to the second, in the local zone."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def history(
@@ -190,8 +208,6 @@ def history(
     json: options.Json = False,
 ) -> None:
     """List what was done, the newest last."""
-    from datetime import datetime
-
     import msgspec
 
     from proxyswitch.release.pools import past
@@ -201,24 +217,14 @@ def history(
         for entry in entries:
             output.as_json(msgspec.to_builtins(entry))
         return
-    rows = [
-        (
-            datetime.fromtimestamp(e.at).strftime("%Y-%m-%d %H:%M:%S"),
-            e.kind,
-            e.app or e.pool,
-            _went(e),
-            e.result,
-            durations.show(e.seconds),
-            e.user,
-        )
-        for e in entries
-    ]
-    output.table(("when", "what", "of", "change", "result", "took", "by"), rows)
+    rows = [(_moment(e.at), e.kind, e.app or e.pool, e.result, durations.show(e.seconds), e.user, _went(e)) for e in entries]
+    output.table(("when", "what", "of", "result", "took", "by", "change"), rows)
 
 
 def _went(entry: Entry) -> str:
     if entry.version:
-        return f"{entry.old_version or '-'} → {entry.version}"
+        reason = f": {entry.reason.splitlines()[0]}" if entry.reason else ""
+        return f"{entry.old_version or '-'} → {entry.version}{reason}"
     from proxyswitch.release.intents import describe
 
     pairs = entry.change.servers if entry.change else ()
