@@ -139,7 +139,7 @@ def _app_meant(world: World, what: str) -> str:
     from proxyswitch.release import history
     from proxyswitch.release.pools import past
 
-    last = past().last(lambda e: bool(e.change) or e.kind == history.RELEASE)
+    last = past().last(lambda e: e.kind == history.RELEASE or (bool(e.change) and not e.release))
     return last.app if last else ""
 
 

@@ -60,11 +60,17 @@ def past() -> History:
 
 
 def last_change(proxy: Proxy, pool: str = "") -> Entry:
-    """The newest change of that pool, or of any pool of that config, that can be taken back. Raises UsageError."""
+    """The newest change of that pool, or of any pool of that config, that can be taken back. Raises UsageError.
+
+    What is part of a release is taken back with it, and never meant where no pool is named.
+    """
     conf = os.path.realpath(proxy.conf)
-    entry = past().last(
-        lambda e: e.kind in POOL_CHANGES and e.change is not None and e.conf == conf and pool in ("", e.pool)
-    )
+
+    def fits(e: Entry) -> bool:
+        meant = e.pool == pool if pool else not e.release
+        return e.kind in POOL_CHANGES and e.change is not None and e.conf == conf and meant
+
+    entry = past().last(fits)
     if entry is None:
         raise UsageError(f"nothing to take back: no change of {pool or proxy.conf} is in the history")
     if entry.app:
