@@ -436,7 +436,7 @@ def test_body() -> None:
 
 
 def test_only_the_beginning_of_the_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "BODY_LIMIT", 1000)
+    monkeypatch.setattr("proxyswitch.health.verdict.BODY_LIMIT", 1000)
     long = "x" * 1000 + "ok"
     assert asked(http(long)).healthy
     assert asked(http(long), body="ok").reason == "the body does not contain 'ok' in its first 1 MiB"
@@ -705,7 +705,7 @@ def test_wait_reports_now_and_then(nobody: str, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(NeverHealthy):
         wait(check, total=0.2, interval=0.01, successes=1, report=lines.append)
     assert lines == []
-    monkeypatch.setattr(health, "REPORT_EVERY", 0.1)
+    monkeypatch.setattr("proxyswitch.health.waiting.REPORT_EVERY", 0.1)
     with pytest.raises(NeverHealthy) as caught:
         wait(check, total=0.5, interval=0.01, successes=1, report=lines.append)
     tries = int(caught.value.what.partition("(")[2].split()[0])
@@ -754,7 +754,7 @@ def test_hold_a_dying_one() -> None:
 
 
 def test_hold_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "REPORT_EVERY", 0)
+    monkeypatch.setattr("proxyswitch.health.waiting.REPORT_EVERY", 0)
     lines: list[str] = []
     with serving(scripted(503, 200)) as server:
         hold(quick(server), 0.1, 0.01, report=lines.append)
