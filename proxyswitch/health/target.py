@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from proxyswitch.errors import UsageError
 from proxyswitch.health.check import Check
 from proxyswitch.model import Endpoint
-
-if TYPE_CHECKING:
-    pass
 
 EXAMPLES = "http://127.0.0.1:3001/health, https://…, tcp://127.0.0.1:3001 or unix:///run/app.sock:/health"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from proxyswitch import durations
 from proxyswitch.errors import Failed
@@ -13,9 +12,6 @@ from proxyswitch.health.probing import probe
 from proxyswitch.polling import Report, silent, until
 from proxyswitch.system import clock
 from proxyswitch.system.clock import Deadline
-
-if TYPE_CHECKING:
-    pass
 
 Alive = Callable[[], str | None]
 
