@@ -54,6 +54,7 @@ class Engine:
         self.outcome = Outcome()
         self.old_side: Any = None
         self.committed = False
+        self.decisive = False  # the last step that can be undone is under way
 
     @property
     def proxy(self) -> Proxy:
@@ -77,6 +78,7 @@ class Engine:
         try:
             for number, step in enumerate(plan.steps):
                 self.committed = number >= plan.commit
+                self.decisive = number + 1 >= plan.commit
                 begun.append(step)
                 self._note(number, "begin")
                 self.do(step)
@@ -195,7 +197,13 @@ class Engine:
         if transaction is None:
             return
         transaction.prove()
+        with signals.uninterrupted():  # what history says was done, and what we say, must be the same
+            transaction.settle()
+            self._settled(transaction)
+
+    def _settled(self, transaction: Transaction) -> None:
         self.transaction = None
+        self.committed = self.decisive
         self.old_side = transaction.old_side
         self.outcome.changed = transaction.changed
         self.outcome.change = transaction.change

@@ -61,7 +61,7 @@ class Tag:
 
 
 class Transaction:
-    """A change under way. `open` locks and applies, `prove` ends it well, `abort` takes it back."""
+    """A change under way. `open` locks and applies, `prove` and `settle` end it well, `abort` takes it back."""
 
     def __init__(self, proxy: Proxy, *, timeout: float, report: Callable[[str], None], tag: Tag | None = None) -> None:
         self.proxy = proxy
@@ -196,9 +196,12 @@ class Transaction:
         return bool(pending)
 
     def prove(self) -> None:
-        """Wait for the proof, then write history and let the lock go. Raises NotTaken; then the caller must `abort`."""
+        """Wait for the proof. Raises NotTaken; then the caller must `abort`."""
         if self.token is not None:
             self.old_side = self.proxy.prove(self.token)
+
+    def settle(self) -> None:
+        """Write history, and let the lock go: from here on it is done. When this raises, the caller must `abort`."""
         if self.changed and self.candidate:
             self.at.journal.add("proven")
             self.at.history.add(self._entry(self.candidate))
