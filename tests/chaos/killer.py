@@ -113,7 +113,7 @@ def install(killer: Killer) -> None:
     for name in BY_TWO_PATHS:
         _wrap(killer, os, name, lambda *a: _path(a[1]))
     _wrap(killer, os, "write", lambda *a: name_of(a[0]))
-    _wrap(killer, os, "open", lambda *a: _path(a[0]), lambda *a: bool(a[1] & WRITING))
+    _wrap(killer, os, "open", lambda *a: _path(a[0]), lambda *a: bool(a[1] & WRITING) and a[0] != os.devnull)
     _wrap(killer, os, "kill", lambda *a: str(a[1]), lambda *a: bool(a[1]))
     _wrap(killer, os, "killpg", lambda *a: str(a[1]), lambda *a: bool(a[1]))
     _wrap(killer, signal, "pidfd_send_signal", lambda *a: str(a[1]))
