@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
 
 def recover(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the files as they are, and forget what was begun.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is left; touch nothing.")] = False,
     lock_timeout: options.LockTimeout = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -26,8 +27,11 @@ def recover(
 
     Every command that changes something does this first too.
     """
-    from proxyswitch.release.recovery import recover_all
+    from proxyswitch.release.recovery import left, recover_all
 
+    if dry_run:
+        _show_left(left(), json=json)
+        return
     world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
     done: list[str] = []
     errors: list[ProxyswitchError] = []
@@ -43,6 +47,14 @@ def recover(
         raise errors[0]
     if json:
         output.as_json({"changed": bool(done), "recovered": done})
+
+
+def _show_left(found: list[str], *, json: bool) -> None:
+    if json:
+        output.as_json({"changed": False, "would_change": bool(found), "left": found})
+        return
+    for line in found:
+        output.answer(line)
 
 
 def doctor(

@@ -46,6 +46,7 @@ def _last_version(app: str, slot: str) -> str:
 def logs(
     target: Target,
     lines: Annotated[int, typer.Option("--lines", "-n", help="So many lines.", min=1)] = 50,
+    json: options.Json = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
@@ -54,12 +55,16 @@ def logs(
     app, name = split_slot(target)
     slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
     for line in world.driver(app).logs(slot, lines):
-        output.answer(line)
+        if json:
+            output.as_json({"app": app, "slot": slot.name, "line": line})
+        else:
+            output.answer(line)
 
 
 def start(
     target: Target,
     version: Version = "",
+    dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -74,11 +79,12 @@ def start(
     def act() -> None:
         slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
         if world.driver(app).status(slot) is None:
-            _start(world, app, slot, version)
             started.append(slot.name)
+            if not dry_run:
+                _start(world, app, slot, version)
 
-    _locked(world, app, act)
-    _say(app, "started", started, json=json, quiet=quiet)
+    _do(world, app, act, dry_run=dry_run)
+    _say(app, "started", started, json=json, quiet=quiet, dry_run=dry_run)
 
 
 def _start(world: World, app: str, slot: Slot, version: str) -> None:
@@ -93,6 +99,7 @@ def _start(world: World, app: str, slot: Slot, version: str) -> None:
 
 def stop(
     target: Target,
+    dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = None,
     force: options.Force = False,
     json: options.Json = False,
@@ -109,11 +116,12 @@ def stop(
         for slot in _slots(world, app, name):
             _refuse_live(world, app, slot, force=force)
         for slot in _slots(world, app, name):
-            if world.driver(app).stop(slot):
+            driver = world.driver(app)
+            if driver.status(slot) is not None if dry_run else driver.stop(slot):
                 stopped.append(slot.name)
 
-    _locked(world, app, act)
-    _say(app, "stopped", stopped, json=json, quiet=quiet)
+    _do(world, app, act, dry_run=dry_run)
+    _say(app, "stopped", stopped, json=json, quiet=quiet, dry_run=dry_run)
 
 
 def _refuse_live(world: World, app: str, slot: Slot, *, force: bool) -> None:
@@ -133,6 +141,7 @@ def _refuse_live(world: World, app: str, slot: Slot, *, force: bool) -> None:
 def restart(
     target: Target,
     version: Version = "",
+    dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -146,24 +155,31 @@ def restart(
 
     def act() -> None:
         slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
+        done.append(slot.name)
+        if dry_run:
+            return
         running = world.driver(app).status(slot)
         world.driver(app).stop(slot)
         _start(world, app, slot, version or (running.version if running else ""))
-        done.append(slot.name)
 
-    _locked(world, app, act)
-    _say(app, "restarted", done, json=json, quiet=quiet)
+    _do(world, app, act, dry_run=dry_run)
+    _say(app, "restarted", done, json=json, quiet=quiet, dry_run=dry_run)
 
 
-def _locked(world: World, app: str, act: Callable[[], None]) -> None:
+def _do(world: World, app: str, act: Callable[[], None], *, dry_run: bool) -> None:
+    """Act under the app's lock; a dry run, which touches nothing, takes none."""
     from proxyswitch.release import deploy
 
     world.app(app)  # a name that is not there is said before a lock is made for it
-    deploy.with_lock(world, app, act)
+    if dry_run:
+        act()
+    else:
+        deploy.with_lock(world, app, act)
 
 
-def _say(app: str, what: str, slots: list[str], *, json: bool, quiet: bool) -> None:
+def _say(app: str, what: str, slots: list[str], *, json: bool, quiet: bool, dry_run: bool) -> None:
     if json:
-        output.as_json({"changed": bool(slots), "app": app, what: slots})
+        would = {"would_change": bool(slots)} if dry_run else {}
+        output.as_json({"changed": bool(slots) and not dry_run, **would, "app": app, what: slots})
     elif slots and not quiet:
-        output.answer(f"{app}: {what} {', '.join(slots)}")
+        output.answer(f"{app}: {'would be ' if dry_run else ''}{what} {', '.join(slots)}")

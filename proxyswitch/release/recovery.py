@@ -8,9 +8,21 @@ from collections.abc import Iterator
 
 from proxyswitch.errors import Busy, ProxyswitchError
 from proxyswitch.release import deploy, transaction
-from proxyswitch.release.journal import Journal
+from proxyswitch.release.journal import Journal, Record
 from proxyswitch.release.world import World
 from proxyswitch.system import locks, state
+
+
+def left() -> list[str]:
+    """What interrupted runs left, in words: one line each, the running ones too. Nothing is done."""
+    found = [(path, Journal(path).records()) for path in sorted(state.sub("journal").glob("*.jsonl"))]
+    return [_words(path.stem, records[0]) for path, records in found if records]
+
+
+def _words(name: str, begun: Record) -> str:
+    entry = begun["entry"]
+    where = begun.get("conf") or name
+    return f"{where}: {entry['kind']} of {entry['app'] or entry['pool']}, begun by {entry['user']}"
 
 
 def recover_all(world: World, *, keep: bool) -> Iterator[tuple[str, ProxyswitchError | None]]:
