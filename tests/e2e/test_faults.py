@@ -267,6 +267,29 @@ def test_a_signal_while_it_drains_leaves_the_new_side(running: Bench) -> None:
     assert running.version() == "2"
 
 
+AT_THE_LAST_MOMENT = """\
+import os, signal
+from proxyswitch.cli import main
+from proxyswitch.release.history import History
+
+write = History.add
+History.add = lambda *words: (write(*words), os.kill(os.getpid(), signal.SIGTERM))
+main()
+"""
+
+
+def test_a_signal_that_comes_when_all_is_written_down_takes_nothing_back(running: Bench) -> None:
+    words = running.argv("switch", "app_backend", f"127.0.0.1:{running.instance('2')}", "--json")[3:]
+    argv = [running.python, "-c", AT_THE_LAST_MOMENT, *words]
+    done = subprocess.run(argv, env=running.environment(), capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert done.returncode == 143, done.stderr
+    assert json.loads(done.stdout)["changed"] is True
+    assert "state: switched" in done.stderr
+    assert (running.version(), running.journals) == ("2", [])
+    assert running.run("rollback", "app_backend", "-q").code == 0
+    assert running.version() == "1"
+
+
 # full disks
 
 
@@ -281,13 +304,19 @@ def limited(place: Bench, size: int, *words: str) -> Run:
 
 @pytest.mark.parametrize(
     ("size", "where"),
-    [(0, "/staging:"), (500, "the copy that nginx is to test"), (900, "/journal/"), (1600, "/history.jsonl:")],
+    [
+        (0, "the copy that nginx is to test"),
+        (500, "the copy that nginx is to test"),
+        (900, "/journal/"),
+        (10_000, "/history.jsonl:"),
+    ],
 )
 def test_wherever_the_disk_is_full_nothing_is_half_done(running: Bench, size: int, where: str) -> None:
     (running.folder / "error.log").unlink()  # nginx keeps writing to it, but nothing of ours grows with it
+    assert running.conf.stat().st_size < 900
     new = running.instance("2")
     running.state.mkdir()
-    (running.state / "history.jsonl").write_text("{}\n" * 600)
+    (running.state / "history.jsonl").write_text("{}\n" * 5_000)
     with running.taken_back():
         result = limited(running, size, "switch", "app_backend", f"127.0.0.1:{new}", "--json")
     assert result.code == 3, result
