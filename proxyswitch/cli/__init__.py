@@ -6,7 +6,11 @@ from __future__ import annotations
 def main() -> None:
     """Run the command with the words of the command line, and exit."""
     import gc
+    import sys
 
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # a terminal that cannot show a character must not end a change half-way
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     gc.set_threshold(100_000)  # imports make no garbage worth looking for: looking takes a tenth of the start
     from proxyswitch.cli.app import command
 

@@ -9,7 +9,7 @@ import typer
 from proxyswitch import durations
 from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, settings_path, split_pool, world_of
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.errors import ProxyswitchError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
     from proxyswitch.release.deploy import Prepared, Request
@@ -121,6 +121,11 @@ def rollback(
     world = world_of(given)
     app = _app_meant(world, what) if settings_path(given) or not what else ""
     if app:
+        if drain is not None or force:
+            raise UsageError(
+                f"--drain and --force are for a pool; {app} is an app",
+                next_step=f"its drain time is apps.{app}.drain in {world.settings.path}",
+            )
         _rollback_app(world, app, dry_run=dry_run, json=json, quiet=quiet)
         return
     from proxyswitch.cli.pools import change

@@ -53,16 +53,16 @@ class Nginx:
         real = os.path.realpath(path)
         mine = [m for m in nginx_master.masters() if os.path.realpath(_conf_of(m)) == real]
         if len(mine) > 1:
-            mine = [m for m in mine if m.process.pid == self._pid_in_file(path, m)] or mine
+            # two masters with one config, as in the midst of an upgrade: the pid file tells which is to be signalled
+            config = chain.load(path)
+            mine = [m for m in mine if m.process.pid == self._pid_in_file(config, m.binary, m.arguments)] or mine
         return (_conf_of(mine[0]), mine[0]) if mine else (path, None)
 
-    def _pid_in_file(self, conf: str, master: Master) -> int:
-        """The pid in the config's pid file: tells which of two masters with one config is the one to signal."""
-        config = chain.load(conf)
-        named = _main_value(config, b"pid") or nginx_master.build(master.binary).pid
+    def _pid_in_file(self, config: Config, binary: str, arguments: Arguments) -> int:
+        """The pid in the config's pid file; 0 when there is none."""
+        named = _main_value(config, b"pid") or nginx_master.build(binary).pid
         try:
-            prefix = nginx_master.prefix_of(master.binary, master.arguments)
-            return int(files.read(os.path.join(prefix, named)))
+            return int(files.read(os.path.join(nginx_master.prefix_of(binary, arguments), named)))
         except (OSError, ValueError):
             return 0
 
@@ -138,9 +138,20 @@ class Nginx:
                 f"{folder}: no permission to write the copy that nginx is to test",
                 next_step="run it as a user who may, for instance with sudo",
             )
-        if self.master and not signals.may_signal(self.master.process):
+        if self.master is None:
+            self._refuse_unseen()
+        elif not signals.may_signal(self.master.process):
             raise UsageError(
                 f"no permission to reload nginx (pid {self.master.process.pid})",
+                next_step="run it as the user who started nginx, or with sudo",
+            )
+
+    def _refuse_unseen(self) -> None:
+        """A master that we may not see would keep its old config while we say that none runs."""
+        pid = self._pid_in_file(self._config or self.config(), self.binary_file(), self.arguments)
+        if signals.exists(pid) and not proc.title(pid):
+            raise UsageError(
+                f"nginx's pid file names process {pid}, which runs but which this user may not see",
                 next_step="run it as the user who started nginx, or with sudo",
             )
 

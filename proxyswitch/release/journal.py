@@ -5,11 +5,12 @@ A journal that is there belongs to a run that works still (it holds the lock) or
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
-from proxyswitch.errors import NeedsPerson
+from proxyswitch.errors import Failed, NeedsPerson
 from proxyswitch.system import clock, files
 
 Record = dict[str, Any]
@@ -39,7 +40,8 @@ class Journal:
     def end(self) -> None:
         """The run is over and known to history: nothing is left to recover."""
         files.remove(self.path)
-        files.sync_folder(str(self.path.parent))
+        with contextlib.suppress(Failed):  # should it come back after a power cut, recovery finds all done
+            files.sync_folder(str(self.path.parent))
 
     def records(self) -> list[Record]:
         """What was written; a line that a crash cut off does not count. Raises NeedsPerson when it makes no sense."""

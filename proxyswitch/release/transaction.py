@@ -140,6 +140,7 @@ class Transaction:
 
     def _announce(self, candidate: Candidate) -> None:
         backups = [self._backup(i, f) for i, f in enumerate(candidate.files)]
+        files.sync_folder(str(self.at.backups))
         self.at.journal.begin(
             id=self.id,
             pid=os.getpid(),
@@ -255,7 +256,7 @@ def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
     if not records:
         at.journal.end()
         return False
-    if records[-1]["kind"] == "proven":
+    if records[-1]["kind"] == "proven" and not _taken_back(records):
         at.history.add_once(msgspec.convert(records[0]["entry"], Entry))
         at.journal.end()
         report(f"{proxy.conf}: finished an interrupted change: {_told(records)}")
@@ -263,6 +264,15 @@ def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
     undo(proxy, at)
     report(f"{proxy.conf}: took back an interrupted change: {_told(records)}")
     return True
+
+
+def _taken_back(records: list[Record]) -> bool:
+    """True when the run, after its proof, had begun to restore: it could not write its entry in the history."""
+    for entry in records[0]["files"]:
+        with contextlib.suppress(FileNotFoundError):
+            if files.digest(files.read(entry["real"])) == entry["before"]:
+                return True
+    return False
 
 
 def _told(records: list[Record]) -> str:

@@ -116,11 +116,15 @@ def is_torn(data: bytes, before: bytes, after: bytes) -> bool:
 
 
 def sync_folder(folder: str) -> None:
-    fd = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+    """Flush the names in a folder. Raises Failed."""
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        fd = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise _explain(error, folder) from error
 
 
 def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
@@ -165,10 +169,12 @@ def remove(path: str | Path) -> None:
 
 
 def make_folder(path: Path, mode: int = 0o700) -> Path:
-    """A folder of our own, made where it is missing. Raises UsageError when that is not allowed."""
+    """A folder of our own, made where it is missing. Raises UsageError when that is not allowed, Failed on a full disk."""
     try:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in FULL:
+            raise _explain(error, str(path)) from error
         raise UsageError(
             f"{path}: cannot make this folder: {error.strerror}",
             next_step="run it as a user who may, or name another with PROXYSWITCH_STATE",

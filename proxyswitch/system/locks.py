@@ -61,6 +61,8 @@ def holder(path: Path) -> str:
     """Who holds the lock, as its file tells."""
     try:
         entry = json.loads(files.read(path))
+        if not os.path.exists(f"/proc/{int(entry['pid'])}"):
+            return "another run holds it, which has not said yet who it is"
         age = clock.wall() - float(entry["since"])
         return f"pid {entry['pid']} of {entry['user']} has held it for {age:.0f} s: {entry['command']}"
     except (OSError, ValueError, KeyError, TypeError):

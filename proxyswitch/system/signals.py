@@ -53,6 +53,19 @@ def _forbidden(process: ProcessId) -> UsageError:
     )
 
 
+def exists(pid: int) -> bool:
+    """True when there is a process with that pid, whether we may see it or not."""
+    if pid <= 0:  # such a number would mean a whole group
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
 def may_signal(process: ProcessId) -> bool:
     """True when we are allowed to signal it; nothing is sent."""
     try:
