@@ -56,7 +56,7 @@ class Killer:
                 die()
 
     def _full(self, call: str, target: str, act: Callable[[], Any], half: Callable[[], Any] | None) -> Any:
-        if call not in NEEDS_SPACE or (call == "open" and os.path.lexists(target)):
+        if call not in NEEDS_SPACE or (call in ("open", "mkdir") and os.path.lexists(target)):
             return act()
         if half:
             return half()
