@@ -6,8 +6,12 @@ from __future__ import annotations
 def main() -> None:
     """Run the command with the words of the command line, and exit."""
     import gc
+    import os
     import sys
 
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller: no file of ours may get its number
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # open to the end
     for stream in (sys.stdout, sys.stderr):
         if stream:  # a terminal that cannot show a character must not end a change half-way
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

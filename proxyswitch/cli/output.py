@@ -14,15 +14,27 @@ def wants_json() -> bool:
 
 
 def answer(text: str) -> None:
-    """A line of the answer."""
-    print(text)
+    """A line of the answer. Raises NeedsPerson when it cannot be written, for instance into a file on a full disk."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from proxyswitch.errors import NeedsPerson
+
+        sys.stdout = None
+        raise NeedsPerson(
+            f"the answer cannot be written: {error.strerror}",
+            state="what was to be done is done; only the answer is lost",
+            next_step="look with: proxyswitch show",
+        ) from error
 
 
 def as_json(value: Any) -> None:
     """One JSON object on one line."""
     import json
 
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    answer(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def note(text: str) -> None:
@@ -50,8 +62,8 @@ def fail(error: ProxyswitchError) -> int:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """A table for a terminal, tab-separated lines for a pipe."""
     if not sys.stdout.isatty():
-        for row in [columns, *rows] if rows else ():
-            print("\t".join(row))
+        if rows:
+            answer("\n".join("\t".join(row) for row in (columns, *rows)))
         return
     from rich.console import Console
     from rich.table import Table

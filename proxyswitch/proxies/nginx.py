@@ -48,6 +48,8 @@ class Nginx:
 
     def _named(self, conf: str) -> tuple[str, Master | None]:
         path = os.path.abspath(conf)
+        if os.path.isdir(os.path.dirname(path)) and not os.access(os.path.dirname(path), os.X_OK):
+            raise UsageError(f"{path}: no permission to read it", next_step="run it as a user who may")
         if not os.path.isfile(path):
             raise UsageError(f"{path}: no such config file", next_step="name the main config, such as nginx.conf")
         real = os.path.realpath(path)

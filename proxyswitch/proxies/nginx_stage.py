@@ -82,7 +82,8 @@ class Stage:
 
 
 _PLACE = re.compile(r"^(.*) in (\S+):(\d+)$")
-_LEVEL = re.compile(r"^nginx: \[(emerg|alert|crit|error)\] ")
+# on its own, or as a line of the error log, where that is stderr
+_LEVEL = re.compile(r"^(?:nginx: |[\d/]+ [\d:]+ )\[(emerg|alert|crit|error)\] (?:\d+#\d+: )?")
 
 
 def judge(result: Result, stage: Stage, *, running: bool) -> list[Problem]:

@@ -195,6 +195,17 @@ def check_writable(real: str) -> None:
             f"{real}: it belongs to another user, and replacing it would change its owner",
             next_step="run it as its owner, or with sudo",
         )
+    if os.geteuid() != 0 and status.st_gid not in (os.getegid(), *os.getgroups(), _group_given_by(folder)):
+        raise UsageError(
+            f"{real}: it belongs to a group (id {status.st_gid}) that you are not in, and replacing it would change that",
+            next_step="give it a group of yours (chgrp), or run it with sudo",
+        )
+
+
+def _group_given_by(folder: str) -> int:
+    """The group that a setgid folder gives to what is made in it; -1 where it gives none."""
+    status = os.stat(folder)
+    return status.st_gid if status.st_mode & stat.S_ISGID else -1
 
 
 def strays(folder: str) -> Iterator[str]:
