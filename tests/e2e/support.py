@@ -104,7 +104,9 @@ class Bench:
     def write(self, blue: int, conf: str = CONF, pools: str = POOLS) -> None:
         """Write the config; the worker user is this bench's user, so that the folder can stay private."""
         name = "" if self.user or os.geteuid() else "user root;\n"
-        self.conf.write_text(conf.format(user=name, port=self.port))
+        # absolute, so that a test of this config without `-p` makes nothing in nginx's own folders
+        text = re.sub(r"((?:pid|error_log|\w+_temp_path) )(\w)", lambda m: f"{m[1]}{self.folder}/{m[2]}", conf)
+        self.conf.write_text(text.format(user=name, port=self.port))
         self.pools.write_text(pools.format(blue=blue))
         self.own()
 
@@ -112,7 +114,7 @@ class Bench:
         """Give everything in the folder to the bench's user."""
         if self.user:
             for path in [self.folder, *self.folder.rglob("*")]:
-                shutil.chown(path, self.user)
+                shutil.chown(path, self.user, pwd.getpwnam(self.user).pw_gid)
 
     def start(self, *arguments: str) -> None:
         """Start nginx and wait until it accepts connections."""
