@@ -60,7 +60,7 @@ class Shop:
     def configure(self, hooks: Mapping[str, object] | None = None, **changes: Any) -> None:
         """Write proxyswitch.toml; `changes` to app, process and health by their key."""
         start = self.bench.folder / "start.sh"
-        start.write_text(START.format(python=sys.executable, app=APP))
+        start.write_text(START.format(python=self.bench.python, app=APP))
         start.chmod(0o755)
         health: dict[str, object] = {
             "url": "http://{address}/health",
@@ -90,6 +90,7 @@ class Shop:
         app |= {"process": process, "health": health, "hooks": dict(hooks or {})}
         text = "".join(f"{key} = {toml(value)}\n" for key, value in app.items())
         self.settings.write_text(f"nginx = {toml(nginx)}\n\n[apps.web]\n{text}")
+        self.bench.own()
 
     @property
     def settings(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from proxyswitch.demo.load import Load
 from proxyswitch.model import Endpoint
 from proxyswitch.system import locks, net, proc
 from tests.e2e.shop import Long, Shop, python, wait
-from tests.e2e.support import LIMIT, POOLS, REPO
+from tests.e2e.support import LIMIT, POOLS, REPO, Bench
+from tests.e2e.test_user import code, own  # noqa: F401  # fixtures
 
 ELSEWHERE = POOLS.format(blue=9)
 
@@ -234,6 +236,8 @@ def test_without_leave_an_old_version_that_was_started_by_hand_is_not_touched(em
     empty.deploy("2")
     assert proc.alive(old)
     assert empty.bench.version() == "2"
+    assert empty.run("stop", "web:blue").out == ""
+    assert proc.alive(old)
 
 
 def test_an_old_side_that_does_not_drain_in_time_is_left_and_cleared_by_a_later_release(web: Shop) -> None:
@@ -416,3 +420,24 @@ def test_a_signal_that_is_ignored_stays_ignored(web: Shop) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert web.bench.version() == "2"
+
+
+# an ordinary user
+
+
+@pytest.mark.root
+def test_an_ordinary_user_releases_behind_a_private_nginx(own: Bench) -> None:  # noqa: F811
+    web = Shop(own)
+    web.configure()
+    try:
+        web.deploy("2")
+        web.deploy("3")
+        process = web.runs("green")
+        assert process
+        assert proc.owner(process.pid) == pwd.getpwnam(own.user).pw_uid
+        assert web.instances() == {"green": "3"}
+        assert own.version() == "3"
+        assert web.run("rollback").code == 0
+        assert own.version() == "2"
+    finally:
+        web.close()
