@@ -13,7 +13,7 @@ def test_all_is_well(web: Shop) -> None:
     result = web.run("doctor")
     assert result.code == 0, result.out
     assert "WRONG" not in result.out
-    for words in ("state folder", "settings: ", "nginx 1.", "1 pools", "nginx runs, pid ", "app web: pool app_backend at "):
+    for words in ("state folder", "settings: ", "nginx 1.", "1 pool", "nginx runs, pid ", "app web: pool app_backend at "):
         assert words in result.out
     data = web.run("doctor", "--json").json
     assert data["ok"] is True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from proxyswitch.system import signals
 from tests.e2e.shop import Shop
 
@@ -75,8 +77,10 @@ def test_history_lists_what_was_done(web: Shop) -> None:
         ("release", "web", "2 → 3-crashes", "failed"),
         ("rollback", "web", "2 → 1", "done"),
     ]
-    last = web.run("history", "--json", "-n", "1").json
-    assert (last["kind"], last["version"], last["result"]) == ("rollback", "1", "done")
-    assert last["command"].startswith("proxyswitch rollback web")
+    assert len(web.run("history", "--json", "-n", "1").out.splitlines()) == 1
+    entries = [json.loads(line) for line in web.run("history", "--json").out.splitlines()]
+    (back,) = (e for e in entries if e["kind"] == "rollback")
+    assert (back["version"], back["result"]) == ("1", "done")
+    assert back["command"].startswith("proxyswitch rollback web")
     assert web.run("history", "other_pool").out == ""
     assert len(web.run("history", "app_backend", "--json").out.splitlines()) == len(web.history())
