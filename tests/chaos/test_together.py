@@ -9,6 +9,7 @@ import pytest
 from tests.chaos.support import history, place
 from tests.chaos.test_switch import settled
 
+pytestmark = pytest.mark.timeout(600)  # several minutes where the machine is busy
 TIMES = 10
 
 
