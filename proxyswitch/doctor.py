@@ -64,7 +64,7 @@ def _nginx(world: World) -> Iterator[Finding]:
     yield Finding(True, f"nginx {version} ({binary})")
     proxy = Nginx(world.options)
     pools = proxy.pools()
-    yield Finding(True, f"config {proxy.conf}: {len(pools)} pools")
+    yield Finding(True, f"config {proxy.conf}: {len(pools)} {'pool' if len(pools) == 1 else 'pools'}")
     if not proxy.running():
         yield Finding(True, "nginx does not run with this config: changes count from its start")
         return

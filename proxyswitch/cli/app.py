@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from proxyswitch import __version__
-from proxyswitch.cli.output import fail
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.cli.output import as_json, fail, wants_json
+from proxyswitch.errors import NOTHING_CHANGED, ProxyswitchError
 
 BUG = 70
 
@@ -58,10 +58,12 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except ProxyswitchError as error:
             raise typer.Exit(fail(error)) from None
-        except (typer.Exit, typer.Abort, typer.BadParameter, KeyboardInterrupt, BrokenPipeError):
+        except (typer.Exit, typer.Abort, KeyboardInterrupt, BrokenPipeError):
             raise
         except Exception as error:
             if hasattr(error, "format_message"):  # a mistake on the command line: the group's own handler says it
+                if wants_json():
+                    as_json({"error": error.format_message(), "exit": 2, "state": NOTHING_CHANGED, "next": ""})
                 raise
             raise typer.Exit(_bug(error)) from None
 

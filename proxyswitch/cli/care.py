@@ -40,6 +40,8 @@ def recover(
             errors.append(error)
         else:
             done.append(told)
+            if keep and not json and not quiet:
+                output.answer(told)
     for error in errors[1:]:
         output.note("\n  ".join(error.lines()))
     if errors:

@@ -78,7 +78,13 @@ def start(
 
     def act() -> None:
         slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
-        if world.driver(app).status(slot) is None:
+        there = world.driver(app).status(slot)
+        if there and version not in ("", there.version):
+            raise UsageError(
+                f"{app} {there.version or '(version unknown)'} runs in slot {slot.name} already, not {version}",
+                next_step=f"proxyswitch restart {app}:{slot.name} --version {version}, or deploy it",
+            )
+        if there is None:
             started.append(slot.name)
             if not dry_run:
                 _start(world, app, slot, version)

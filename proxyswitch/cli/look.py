@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from proxyswitch.cli.context import Given, proxy_of, settings_of, settings_path,
 from proxyswitch.errors import Unhealthy, UsageError
 from proxyswitch.model import Endpoint, Pool, Server
 from proxyswitch.proxies.base import Left, Proxy
+
+if TYPE_CHECKING:  # imported when a command runs: it costs time at the start
+    from proxyswitch.health import Answer
 
 COLUMNS = ("pool", "server", "state", "weight", "connections", "where")
 
@@ -32,23 +35,52 @@ def show(
     open_now = proxy.connections([s.endpoint for p in pools for s in p.servers if s.endpoint])
     pending, left = proxy.pending(), proxy.draining(proxy.leftovers())
     if json:
-        output.as_json(_everything(proxy, pools, open_now, pending, left))
+        data = _everything(proxy, pools, open_now, pending, left)
+        output.as_json({**data, "interrupted": interrupted()})
         return
     output.table(COLUMNS, [_row(p, s, open_now) for p in pools for s in p.servers])
     if quiet:
         return
     if not proxy.running():
         output.note(f"{proxy.name} does not run with {proxy.conf}: this is what the file says")
+    tell_interrupted()
     for path in pending:
         output.note(f"{path} was changed after {proxy.name} last loaded it: what runs may differ")
     if left:
-        output.note(f"{left.what} finish their last requests")
+        output.note(f"still at work on their last requests: {left.what}")
 
 
 def _row(pool: Pool, server: Server, open_now: dict[Endpoint, int]) -> tuple[str, ...]:
     count = open_now.get(server.endpoint) if server.endpoint else None
-    state = "backup" if server.backup and not server.down else str(server.state)
-    return (pool.name, server.label, state, str(server.weight), "-" if count is None else str(count), str(server.where))
+    return (
+        pool.name,
+        server.label,
+        _state(server),
+        str(server.weight),
+        "-" if count is None else str(count),
+        str(server.where),
+    )
+
+
+def interrupted() -> list[str]:
+    """What runs left that were cut off, or that are under way; loads nothing when there is nothing."""
+    from proxyswitch.system import state
+
+    journals = state.folder() / "journal"
+    if not journals.is_dir() or not any(journals.iterdir()):
+        return []
+    from proxyswitch.release.recovery import left
+
+    return left()
+
+
+def tell_interrupted() -> None:
+    for line in interrupted():
+        output.note(f"interrupted, or under way: {line}; if nothing runs, put it right with: proxyswitch recover")
+
+
+def _state(server: Server) -> str:
+    return "backup" if server.backup and not server.down else str(server.state)
 
 
 def _everything(
@@ -78,7 +110,7 @@ def _pool(pool: Pool, open_now: dict[Endpoint, int]) -> dict[str, Any]:
 def _server(server: Server, open_now: dict[Endpoint, int]) -> dict[str, Any]:
     return {
         "address": server.address,
-        "state": str(server.state),
+        "state": _state(server),
         "live": server.live,
         "weight": server.weight,
         "down": server.down,
@@ -142,7 +174,7 @@ def _slots(given: Given, pool: Pool, slots: str) -> list[Endpoint]:
     if slots:
         return [_endpoint(text.strip().rpartition("=")[2]) for text in slots.split(",") if text.strip()]
     if settings_path(given):
-        apps = [a for a in settings_of(given).apps.values() if a.pool == pool.name]
+        apps = [a for a in settings_of(given).apps.values() if a.pool.rpartition(":")[2] == pool.name]
         if apps:
             return [slot.endpoint for app in apps for slot in app.places]
     return [s.endpoint for s in pool.servers if s.endpoint]
@@ -195,14 +227,20 @@ def health(
         if hold:
             answer = checks.hold(check, hold, interval, report=report)
     except Failed as error:
-        raise Unhealthy(error.what, state="", next_step=error.next_step) from error
+        answer = checks.Answer(False, error.what, 0.0)
+    _tell_health(check.url, answer, json=json, quiet=quiet)
+
+
+def _tell_health(url: str, answer: Answer, *, json: bool, quiet: bool) -> None:
+    """Say it, and end with status 1 when it is not healthy."""
     if json:
-        output.as_json({"target": check.url, "healthy": answer.healthy, "reason": answer.reason, "status": answer.status})
+        output.as_json({"target": url, "healthy": answer.healthy, "reason": answer.reason, "status": answer.status})
         raise typer.Exit(0 if answer.healthy else 1)
     if not answer.healthy:
-        raise Unhealthy(f"{check.url} is not healthy: {answer.reason}", state="")
+        what = answer.reason if url in answer.reason else f"{url} is not healthy: {answer.reason}"
+        raise Unhealthy(what, state="")
     if not quiet:
-        output.answer(f"{check.url} is healthy: {answer.reason}")
+        output.answer(f"{url} is healthy: {answer.reason}")
 
 
 def _check(given: Given, target: str, version: str) -> Any:

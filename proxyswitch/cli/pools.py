@@ -62,7 +62,7 @@ def switch(
 def _target(world: World, pool: str, target: str) -> str:
     """An address for the name of a slot; everything else as it is."""
     for app in world.settings.apps.values():
-        if app.pool == pool.rpartition(":")[2] and target in app.slots:
+        if app.pool.rpartition(":")[2] == pool.rpartition(":")[2] and target in app.slots:
             return str(Endpoint.parse(app.slots[target]))
     return target
 
@@ -161,7 +161,7 @@ def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) 
     try:
         outcome = pools.change(world, wish)
     except ProxyswitchError as error:
-        if error.outcome is not None:
+        if error.outcome is not None and error.outcome.pool is not None:
             error.facts = facts(error.outcome, wish.pool)
         raise
     if json:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
 
 def deploy(
     app: Annotated[str, typer.Argument(metavar="APP", help="An app of proxyswitch.toml.")],
-    version: Annotated[str, typer.Option(metavar="V", help="What to call it; by default the time.")] = "",
+    version: Annotated[str | None, typer.Option(metavar="V", help="What to call it; by default the time.")] = None,
     slot: Annotated[str, typer.Option(metavar="SLOT", help="The idle slot to use.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Even when this version is live already.")] = False,
     dry_run: options.DryRun = False,
@@ -37,7 +37,9 @@ def deploy(
     from proxyswitch.release.deploy import Request
 
     world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
-    request = Request(app, version or _now_as_version(), slot, again)
+    if version is not None and not version.strip():
+        raise UsageError("--version is empty", next_step="did the command that should print it fail?")
+    request = Request(app, _now_as_version() if version is None else version, slot, again)
     _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
 
 
@@ -51,23 +53,23 @@ def _release(world: World, request: Request, *, dry_run: bool, json: bool, quiet
     from proxyswitch.release import deploy as releases
 
     if dry_run:
-        _show_plan(world, releases.prepare(world, request), json=json)
+        _show_plan(world, releases.prepare(world, request), json=json, quiet=quiet)
         return
     try:
         entry = releases.deploy(world, request)
     except ProxyswitchError as error:
-        error.facts = {"changed": error.exit_code in (4, 5), "app": request.app, "version": request.version}
+        error.facts = {"changed": False, "app": request.app, "version": request.version, **error.facts}
         raise
     _say(entry, json=json, quiet=quiet)
 
 
-def _show_plan(world: World, prepared: Prepared, *, json: bool) -> None:
+def _show_plan(world: World, prepared: Prepared, *, json: bool, quiet: bool) -> None:
     from proxyswitch.cli.pools import diff_of, show_steps
     from proxyswitch.release import plan, transaction
     from proxyswitch.release.intents import SwitchTo
 
     release = prepared.release
-    if prepared.unchanged:
+    if prepared.unchanged and not quiet:
         output.note(f"nothing to do: {release.name} {release.version} is live already")
     diff = ""
     if not prepared.unchanged:
@@ -75,8 +77,9 @@ def _show_plan(world: World, prepared: Prepared, *, json: bool) -> None:
         diff = diff_of(transaction.preview(world.proxy(release.app.proxy), release.app.pool, intent).files)
     if json:
         steps = prepared.plan.describe()
-        output.as_json({"changed": False, "would_change": not prepared.unchanged, "plan": steps, "diff": diff})
-    elif not prepared.unchanged:
+        facts = {**_facts(prepared.entry), "changed": False, "would_change": not prepared.unchanged}
+        output.as_json({**facts, "plan": steps, "diff": diff})
+    elif not prepared.unchanged and not quiet:
         show_steps(prepared.plan, diff)
 
 
@@ -217,7 +220,7 @@ def history(
 
     from proxyswitch.release.pools import past
 
-    entries = [e for e in past().entries() if what in ("", e.pool, e.app)][-last:]
+    entries = sorted((e for e in past().entries() if what in ("", e.pool, e.app)), key=lambda e: e.at)[-last:]
     if json:
         for entry in entries:
             output.as_json(msgspec.to_builtins(entry))

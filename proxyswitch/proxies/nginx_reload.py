@@ -14,11 +14,13 @@ from proxyswitch import durations, polling
 from proxyswitch.errors import UsageError
 from proxyswitch.model import ProcessId
 from proxyswitch.proxies.base import Left, NotTaken
-from proxyswitch.system import files, proc, signals
+from proxyswitch.system import clock, files, proc, signals
 
 WORKER = "nginx: worker process"
 OLD_WORKER = "nginx: worker process is shutting down"
-EPILOGUE = "still could not bind()"  # the log says before it which address, and why
+EPILOGUE = GIVEN_UP = "still could not bind()"  # the log says before it which address, and why
+# Once the master has logged a refusal it may still be about to take the reload: [emerg] can also mean a detail.
+REFUSED_GRACE = 1.0
 
 
 class Workers(NamedTuple):
@@ -78,11 +80,15 @@ def prove(before: Generation, timeout: float) -> None:
 
 def _watch(before: Generation, timeout: float) -> str | None:
     together = False
+    refused = 0.0
 
     def look() -> str | None:
-        nonlocal together
+        nonlocal together, refused
         if not proc.alive(before.master):
             return "gone"
+        refused = refused or (clock.now() if _refused(before) else 0.0)
+        if refused and clock.now() - refused > REFUSED_GRACE:
+            return "refused"
         now = workers(before.master)
         new = now.active - before.active
         together = together or not before.active or bool(before.active & now.old) or bool(new and before.active & now.active)
@@ -91,6 +97,12 @@ def _watch(before: Generation, timeout: float) -> str | None:
         return "taken" if together else "unclear"
 
     return polling.until(look, timeout, first=0.004, longest=0.008)
+
+
+def _refused(before: Generation) -> bool:
+    """True when the master has logged why it keeps its old config. A port in use it tries again, until it gives up."""
+    lines = _emergency_lines(before, "[emerg]")
+    return any(GIVEN_UP in line or " bind() to " not in line for line in lines)
 
 
 def untouched(before: Generation) -> bool:
@@ -107,7 +119,10 @@ def not_taken(before: Generation, timeout: float) -> NotTaken:
     """The error, with the reason that nginx wrote to its log where there is one."""
     if not proc.alive(before.master):
         return NotTaken(f"the nginx master {before.master.pid} ended during the reload{_logged(before)}")
-    return NotTaken(f"nginx did not take the reload within {durations.show(timeout)}{_logged(before)}")
+    step = "mend what it says, then run it again; nginx -t does not show everything"
+    if _refused(before):
+        return NotTaken(f"nginx did not take the reload{_logged(before)}", next_step=step)
+    return NotTaken(f"nginx did not take the reload within {durations.show(timeout)}{_logged(before)}", next_step=step)
 
 
 def _logged(before: Generation) -> str:
@@ -119,13 +134,20 @@ def _logged(before: Generation) -> str:
 
 def emergencies(before: Generation) -> list[str]:
     """What the master has logged since as [alert] (a worker died), then as [emerg] (a config refused); no date, no pid."""
+    lines = [line for level in ("[alert]", "[emerg]") for line in _emergency_lines(before, level)]
+    lines = [line for line in lines if not line.endswith(EPILOGUE)]
+    return [line.partition("#")[2].partition(": ")[2] or line for line in lines]
+
+
+def _emergency_lines(before: Generation, level: str) -> list[str]:
+    """What that very master has logged since at that level. Nothing is read while the log has not grown."""
     try:
-        text = files.read(before.log)[before.log_size :].decode("utf-8", "replace") if before.log else ""
+        if not before.log or os.stat(before.log).st_size <= before.log_size:
+            return []
+        text = files.read_from(before.log, before.log_size).decode("utf-8", "replace")
     except OSError:
         return []
-    marks = (f"[alert] {before.master.pid}#", f"[emerg] {before.master.pid}#")
-    lines = [line for mark in marks for line in text.splitlines() if mark in line and not line.endswith(EPILOGUE)]
-    return [line.partition("#")[2].partition(": ")[2] or line for line in lines]
+    return [line for line in text.splitlines() if f"{level} {before.master.pid}#" in line]
 
 
 def draining(processes: list[ProcessId]) -> Left | None:

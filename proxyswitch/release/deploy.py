@@ -119,8 +119,10 @@ def _record(journal: Journal, entry: Entry) -> Entry:
 
 def _failed(world: World, prepared: Prepared, engine: Engine, error: BaseException) -> None:
     """Write down how it ended. What could not be taken back keeps its journal, for `recover`."""
-    entry = prepared.entry
+    entry = msgspec.structs.replace(prepared.entry, seconds=engine.outcome.seconds)
     reason = error.what if isinstance(error, ProxyswitchError) else repr(error)
+    if isinstance(error, ProxyswitchError):
+        error.facts = {"changed": engine.committed}
     if engine.committed:
         _record(engine.journal or journal_of(entry.app), msgspec.structs.replace(entry, reason=reason))
         return

@@ -54,6 +54,7 @@ class Engine:
         self.outcome = Outcome()
         self.old_side: Any = None
         self.committed = False
+        self.reverted = False  # traffic had reached the new side, and was taken back
         self.decisive = False  # the last step that can be undone is under way
 
     @property
@@ -133,18 +134,35 @@ class Engine:
             self._revert(step)
         undo = steps.undo_of(step)
         if undo:
+            self._let_finish(step)
             self.world.report(f"taking back: {steps.describe(undo)}")
             self.do(undo)
+
+    def _let_finish(self, step: AnyStep) -> None:
+        """Requests that had reached the new version are answered before it is stopped, as long as it lives."""
+        from proxyswitch.release import instances
+
+        if not self.reverted or not isinstance(step, steps.StartInstance):
+            return
+        token, seconds = self.proxy.leftovers(), float(self.world.app(step.app).drain)
+        if self.proxy.draining(token) is None or not instances.runs(self.world, step.app, step.slot):
+            return
+        self.world.report(f"waiting at most {durations.show(seconds)} for requests that {step.app} {step.version} answers")
+        left = self._wait_for_old(token, seconds)
+        if left:
+            self.world.report(f"warning: after {durations.show(seconds)} there is still: {left.what}")
 
     def _revert(self, step: steps.EditConfig) -> None:
         """Take an edit back: from its journal while it is not proven, else by its inverse in a change of its own."""
         if self.transaction:
             transaction, self.transaction = self.transaction, None
+            self.reverted = transaction.changed
             transaction.abort()
         done = self._edit_of_this_release(step.pool)
         if done and done.change:
             self.world.report(f"taking back: the switch of {step.pool}")
             tag = Tag(history.ROLLBACK, step.app, done.id, self.tag.release)
+            self.reverted = True
             Engine(self.world, proxy=self.proxy_name, tag=tag).change(step.pool, intents.Exactly(done.change.inverse()))
 
     def _edit_of_this_release(self, pool: str) -> history.Entry | None:
@@ -216,7 +234,7 @@ class Engine:
         left = self._wait_for_old(token, step.seconds)
         if left is None:
             return
-        message = f"{left.what} still hold connections after {durations.show(step.seconds)}"
+        message = f"after {durations.show(step.seconds)} there is still: {left.what}"
         if step.earlier:
             raise Failed(
                 f"the slot is not free yet: {message}",

@@ -14,6 +14,8 @@ from proxyswitch.release.world import World
 from proxyswitch.settings import Health
 from proxyswitch.system import state
 
+LAST_LINES = 5
+
 
 def start(world: World, app: str, slot: str, version: str) -> None:
     """Start a version. Raises before anything is done when the slot is taken or the program is not there."""
@@ -28,6 +30,11 @@ def stop(world: World, app: str, slot: str) -> bool:
     """Stop what runs in a slot; True when something was stopped. Raises NeedsPerson when something foreign stays."""
     place = plan.slot_of(app, world.app(app), slot)
     return world.driver(app).stop(place)
+
+
+def runs(world: World, app: str, slot: str) -> bool:
+    """True while an instance of ours runs in that slot."""
+    return world.driver(app).status(plan.slot_of(app, world.app(app), slot)) is not None
 
 
 def check_of(world: World, app: str, slot: Slot, version: str) -> health.Check:
@@ -61,14 +68,22 @@ def wait_healthy(world: World, step: steps.WaitHealthy) -> None:
         return
     place = plan.slot_of(step.app, world.app(step.app), step.slot)
     settings = world.app(step.app).health
-    health.wait(
-        check_of(world, step.app, place, step.version),
-        total=step.total,
-        interval=float(settings.interval) if settings else 0.5,
-        successes=settings.successes if settings else 2,
-        alive=alive(world.driver(step.app), place),
-        report=world.report,
-    )
+    driver = world.driver(step.app)
+    try:
+        health.wait(
+            check_of(world, step.app, place, step.version),
+            total=step.total,
+            interval=float(settings.interval) if settings else 0.5,
+            successes=settings.successes if settings else 2,
+            alive=alive(driver, place),
+            report=world.report,
+        )
+    except health.NeverHealthy as error:
+        said = "".join(f"\n  | {line}" for line in driver.logs(place, LAST_LINES))
+        raise health.NeverHealthy(
+            f"{error.what}{f'; the last lines of its log:{said}' if said else ''}",
+            next_step=f"read its log: proxyswitch logs {step.app}:{step.slot}",
+        ) from error
 
 
 def watch(world: World, step: steps.Watch) -> None:

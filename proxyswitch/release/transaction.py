@@ -107,11 +107,15 @@ class Transaction:
         if not change.servers:
             return None
         candidate = self.proxy.candidate(pool, change)
-        self.proxy.allowed(candidate)
         self._warn_of_pending()
+        self._test(candidate)
+        return candidate
+
+    def _test(self, candidate: Candidate) -> None:
+        """May we, and does the proxy accept it? Every live file stays as it is."""
+        self.proxy.allowed(candidate)
         for problem in self.proxy.stage(candidate):
             self.report(f"warning: {problem}")
-        return candidate
 
     def _warn_of_pending(self) -> None:
         for path in self.proxy.pending():
@@ -181,7 +185,7 @@ class Transaction:
     def _apply(self) -> None:
         """Tell the proxy, if it runs: after a change, or when it has not loaded what the files say already."""
         assert self.candidate is not None  # noqa: S101  # for the type checker: open() made it
-        if not self.candidate.files and self._stale():
+        if not self.candidate.files and self._stale(self.candidate):
             self.token = self.proxy.capture()
             self._announce(self.candidate)
             self.reloads = True
@@ -189,10 +193,11 @@ class Transaction:
             self.at.journal.add("applying", token=self.token)
             self.proxy.apply(self.token)
 
-    def _stale(self) -> bool:
+    def _stale(self, candidate: Candidate) -> bool:
         """The file says so already, but the proxy runs something older: it must load it before that is true."""
         pending = self.proxy.pending() if self.proxy.running() else []
         if pending:
+            self._test(candidate)
             self.report(f"{', '.join(pending)}: changed after {self.proxy.name} last loaded it; reloading")
         return bool(pending)
 

@@ -32,6 +32,13 @@ def read(path: str | Path) -> bytes:
         return file.read()
 
 
+def read_from(path: str | Path, offset: int, limit: int = 1 << 20) -> bytes:
+    """At most `limit` bytes from `offset` on: the end of a log of any size. Raises OSError."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(limit)
+
+
 def read_text(path: str | Path) -> str:
     return read(path).decode("utf-8", "surrogateescape")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -38,5 +37,7 @@ def sub(name: str, base: Path | None = None) -> Path:
 
 def key(path: str) -> str:
     """A short file name for a config, by its real path."""
+    import hashlib  # 3 ms, which a command that only looks need not spend
+
     real = os.path.realpath(path)
     return f"{os.path.basename(real)}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
