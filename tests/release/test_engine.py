@@ -278,13 +278,13 @@ def test_drain_waits_for_those_who_served_before() -> None:
 
 
 def test_drain_gives_up_when_its_time_is_over() -> None:
-    with pytest.raises(NotDrained, match="the old side has not drained: .*2 workers"):
+    with pytest.raises(NotDrained, match=r"the old side has not drained: .*2 workers"):
         drained(Draining(10**6), Drain("p", 0.02))
 
 
 def test_a_slot_that_is_not_free_yet_is_a_failure_with_everything_as_before() -> None:
     proxy = Draining(10**6)
-    with pytest.raises(Failed, match="the slot is not free yet: .*2 workers") as caught:
+    with pytest.raises(Failed, match=r"the slot is not free yet: .*2 workers") as caught:
         drained(proxy, Drain("p", 0.02, earlier=True))
     assert caught.value.exit_code == 3
     assert set(proxy.tokens) == {"leftovers"}
