@@ -108,7 +108,14 @@ def _run(world: World, prepared: Prepared) -> Entry:
     except BaseException as error:
         _failed(world, prepared, engine, error)
         raise
-    return _record(journal, msgspec.structs.replace(entry, seconds=round(clock.now() - begun, 3)))
+    try:
+        return _record(journal, msgspec.structs.replace(entry, seconds=round(clock.now() - begun, 3)))
+    except ProxyswitchError as error:
+        raise NeedsPerson(
+            f"{name} {entry.version} is released, but that cannot be written down: {error.what}",
+            state=f"{name} {entry.version} serves from slot {entry.slot}",
+            next_step="mend the cause, then run: proxyswitch recover",
+        ) from error
 
 
 def _record(journal: Journal, entry: Entry) -> Entry:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from proxyswitch.errors import Busy, UsageError
+from proxyswitch.errors import Busy, Failed, UsageError
 from proxyswitch.system import clock, files
 
 
@@ -30,7 +30,8 @@ def hold(path: Path, what: str, timeout: float) -> Iterator[None]:
     except PermissionError as error:
         raise UsageError(f"{path}: no permission to lock", next_step="run it as the user who owns it") from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot lock: {error.strerror}") from error
+        kind = Failed if error.errno in files.FULL else UsageError
+        raise kind(f"{path}: cannot lock: {error.strerror}") from error
     try:
         _sign(path)
         yield
