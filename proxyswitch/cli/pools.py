@@ -9,7 +9,7 @@ import typer
 from proxyswitch import durations
 from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, split_pool, split_server, world_of
-from proxyswitch.errors import ProxyswitchError, UsageError
+from proxyswitch.errors import NeedsPerson, ProxyswitchError, UsageError
 from proxyswitch.model import Endpoint, Pool, ServerState
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
@@ -163,6 +163,8 @@ def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) 
     except ProxyswitchError as error:
         if error.outcome is not None and error.outcome.pool is not None:
             error.facts = facts(error.outcome, wish.pool)
+        elif not isinstance(error, NeedsPerson):  # there nobody can say so
+            error.facts = {"changed": False, "pool": wish.pool}
         raise
     if json:
         output.as_json(facts(outcome, wish.pool))
