@@ -121,9 +121,9 @@ class Bench:
         argv = ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
         self.checked([*argv, *arguments])
         assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", self.port)) else None, LIMIT), self.log
-        assert eventually(self._has_workers)
+        assert eventually(self.has_workers)
 
-    def _has_workers(self) -> bool:
+    def has_workers(self) -> bool:
         """A master that has just become a daemon writes its pid file before it takes its title, and then starts workers."""
         count = re.search(r"worker_processes (\d+)", self.conf.read_text())
         pidfile = self.folder / "nginx.pid"

@@ -70,7 +70,7 @@ def test_live_connections_and_old_workers_are_counted(place: Bench) -> None:
             shown = place.run("show", "--json").json
             assert shown["draining"]["count"] >= 1
             assert shown["running"] is True
-            assert "finish their last requests" in place.run("show").err
+            assert "old nginx worker" in place.run("show").err
         assert eventually(lambda: not place.workers.old)
         assert place.run("show", "--json").json["draining"] is None
 
