@@ -52,7 +52,7 @@ def test_a_trickled_upload_holds_no_connection_to_the_old_side_and_is_waited_for
         assert client.head() == ["HTTP/1.1 100 Continue"]
         client.send("x" * 10)
         with running.spawn("switch", "app_backend", f"127.0.0.1:{new}", "--drain", "60s") as command:
-            assert eventually(lambda: running.workers.old)
+            assert eventually(lambda: running.workers.old and not running.journals)  # proven
             assert running.version() == "2"
             assert net.connections([old]) == {old: 0}
             assert command.poll() is None
