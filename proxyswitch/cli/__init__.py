@@ -15,7 +15,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream:  # a terminal that cannot show a character must not end a change half-way
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    gc.set_threshold(100_000)  # imports make no garbage worth looking for: looking takes a tenth of the start
+    gc.set_threshold(1_000_000)  # imports make no garbage worth looking for: looking takes a tenth of the start
     from proxyswitch.cli.app import command
 
     command()(prog_name="proxyswitch")

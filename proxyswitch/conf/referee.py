@@ -18,9 +18,6 @@ from proxyswitch.conf.nginx.tree import Document
 from proxyswitch.conf.nginx.verify import UnintendedEdit, rows
 from proxyswitch.model import PoolChange, Server
 
-# Above so many bytes crossplane, which needs 1 ms for each, reads the pool's block and not the whole file.
-LARGE = 16 * 1024
-
 # depth, directive, arguments
 Row = tuple[int, str, tuple[str, ...]]
 Split = tuple[list[Row], Counter[frozenset[str]]]
@@ -35,8 +32,6 @@ def check(upstream: Upstream, real: str, after: bytes, change: PoolChange) -> bo
     mine = [line for line in upstream.lines if line.document.real == real]
     document = upstream.document if upstream.document.real == real else mine[0].document
     inside = document is upstream.document
-    if inside and len(after) > LARGE:
-        return _check_block(upstream, mine, after, change)
     expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is document).elements()))
     second = _split(after, upstream, inside)
     if second == (_our_rest(document, mine), expected):
@@ -46,20 +41,6 @@ def check(upstream: Upstream, real: str, after: bytes, change: PoolChange) -> bo
         return False
     if second is None or second != (first[0], expected):
         raise _unseen(document, upstream)
-    return True
-
-
-def _check_block(upstream: Upstream, mine: list[ServerLine], after: bytes, change: PoolChange) -> bool:
-    """The same for a large file, where crossplane reads the pool's block alone: outside it no byte differs."""
-    data, block = upstream.document.data, upstream.directive
-    end = block.end + len(after) - len(data)
-    same = after[: block.start] == data[: block.start] and after[end:] == data[block.end :]
-    first, second = (_split(text, upstream, True) for text in (data[block.start : block.end], after[block.start : end]))
-    if first is None or first[1] != Counter(_words(line.server) for line in mine):
-        return False
-    expected = Counter(map(_words, _expected(mine, change, adds=upstream.place is upstream.document).elements()))
-    if not same or second != (first[0], expected):
-        raise _unseen(upstream.document, upstream)
     return True
 
 

@@ -264,10 +264,11 @@ def _verify(config: Config, upstream: Upstream, changed: dict[str, bytes], chang
     from proxyswitch.conf import referee
     from proxyswitch.conf.nginx import verify
 
-    then = chain.load(config.main, known=config.documents, replaced=changed)
-    verify.verify(config, then, upstream, change)
-    for real, after in changed.items():
-        referee.check(upstream, real, after, change)
+    reading = verify.read_again(config, upstream, changed)
+    verify.verify(reading.before, reading.after, reading.upstream, change)
+    for real in {line.document.real for line in reading.upstream.lines} | {reading.upstream.document.real}:
+        if reading.before.documents[real].data is not reading.after.documents[real].data:
+            referee.check(reading.upstream, real, reading.after.documents[real].data, change)
 
 
 def _as_data(generation: Generation) -> dict[str, Any]:

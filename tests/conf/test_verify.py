@@ -9,7 +9,8 @@ import pytest
 
 from proxyswitch.conf import referee, text
 from proxyswitch.conf.nginx import chain, edits
-from proxyswitch.conf.nginx.verify import UnintendedEdit, find, verify
+from proxyswitch.conf.nginx.verify import Reading, UnintendedEdit, find, read_again, verify
+from proxyswitch.errors import ConfigError
 from proxyswitch.model import PoolChange, Server
 from tests.conf.helpers import change, loaded, pool, write
 from tests.conftest import FIXTURES
@@ -160,3 +161,31 @@ def test_find_tells_pools_apart() -> None:
         assert found
         assert (found.name, found.context) == (name, context)
     assert find(loaded(b""), pool(config, "app")) is None
+
+
+# a large file: the pool's block is read again by itself
+
+FILLER = b"".join(b"upstream other_%d { server 10.0.0.1:%d; }\n" % (n, n) for n in range(1, 1200))
+
+
+def enlarged(data: bytes) -> bytes:
+    return data.replace(b"http {", b"http {\n" + FILLER, 1)
+
+
+def reread(data: bytes, wanted: PoolChange = CHANGE) -> Reading:
+    config = loaded(enlarged(DATA))
+    reading = read_again(config, pool(config, "app"), {"/conf/nginx.conf": enlarged(data)})
+    verify(reading.before, reading.after, reading.upstream, wanted)
+    return reading
+
+
+def test_a_large_file_is_judged_by_the_block_of_its_pool() -> None:
+    reading = reread(RIGHT)
+    assert len(reading.before.root.data) < 1000
+    assert referee.check(reading.upstream, reading.before.root.real, reading.after.root.data, CHANGE)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_block_of_a_large_file_is_judged_as_strictly(name: str) -> None:
+    with pytest.raises((UnintendedEdit, ConfigError)):
+        reread(WRONG[name])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+from proxyswitch.conf.nginx import chain
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.pools import Upstream, upstreams
 from proxyswitch.conf.nginx.tree import Directive, Document
@@ -16,6 +18,46 @@ Row = tuple[int, bytes, tuple[bytes, ...]]
 
 class UnintendedEdit(ProxyswitchError):
     """An edit would have changed something else than was asked: it is refused, and nothing is written."""
+
+
+# Above so many bytes the pool's block is read again, and not the whole file around it.
+LARGE = 32 * 1024
+
+
+class Reading(NamedTuple):
+    """The pool as it was, and the config before and after the edit."""
+
+    upstream: Upstream
+    before: Config
+    after: Config
+
+
+def read_again(config: Config, upstream: Upstream, changed: Mapping[str, bytes]) -> Reading:
+    """Parse what an edit would make of the files.
+
+    In a large file the pool's block stands for the whole: outside it no byte differs, and the tokenizer, which is
+    between two directives on either side of the block, reads the same bytes in the same way.
+    """
+    document = upstream.document
+    text = changed.get(document.real)
+    if text is None or len(text) <= LARGE:
+        return Reading(upstream, config, chain.load(config.main, known=config.documents, replaced=changed))
+    start, end = document.span(upstream.directive)
+    to = end + len(text) - len(document.data)
+    if text[:start] != document.data[:start] or text[to:] != document.data[end:]:
+        raise UnintendedEdit(f"the edit would have changed more than the pool {upstream.name} in {document.path}")
+    before = _alone(config, upstream, document.data[start:end], {})
+    after = _alone(config, upstream, text[start:to], changed)
+    found = upstreams(before, upstream.name)
+    if len(found) != 1 or [line.server for line in found[0].lines] != [line.server for line in upstream.lines]:
+        raise UnintendedEdit(f"the pool {upstream.name} cannot be read by itself")
+    return Reading(found[0], before, after)
+
+
+def _alone(config: Config, upstream: Upstream, block: bytes, changed: Mapping[str, bytes]) -> Config:
+    """The block as a config of its own, in its context; the files that it includes are followed from the same folder."""
+    text = upstream.context.encode() + b" {" + block + b"}"
+    return chain.load(config.main, known=config.documents, replaced={**changed, config.root.real: text})
 
 
 def verify(before: Config, after: Config, upstream: Upstream, change: PoolChange) -> None:
