@@ -67,11 +67,16 @@ def command(argv: list[str], env: dict[str, str]) -> Callable[[], None]:
     return once
 
 
+def as_installed(place: Bench) -> dict[str, str]:
+    """The environment of a person who has installed the command: no PYTHONPATH."""
+    return {key: value for key, value in place.environment().items() if key != "PYTHONPATH"}
+
+
 def start_up(place: Bench) -> list[Ratio]:
     """`get` and `show --json` against a bare typer program."""
     bare = place.folder / "bare.py"
     bare.write_text(BARE)
-    env = {key: value for key, value in place.environment().items() if key != "PYTHONPATH"}
+    env = as_installed(place)
     conf = ["--nginx-conf", str(place.conf)]
     get, show, theirs = best(
         command([TOOL, "get", "app_backend", *conf], env),
@@ -149,7 +154,7 @@ def _switch(place: Bench) -> Callable[[], None]:
 
     def once() -> None:
         argv = [TOOL, "switch", "app_backend", f"127.0.0.1:{next(ports)}", "-q", "--nginx-conf", str(place.conf)]
-        subprocess.run(argv, env=place.environment(), check=True)
+        subprocess.run(argv, env=as_installed(place), check=True)
 
     return once
 
