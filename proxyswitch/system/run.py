@@ -169,7 +169,7 @@ def spawn(what: Detached) -> ProcessId:
 
 
 def _unblock() -> None:
-    """In the child: signals that we hold back while we undo something must reach the app."""
+    """In the child: signals that were blocked when we were called must reach the app."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from proxyswitch.errors import Interrupted, UsageError
@@ -95,15 +95,21 @@ def send_group(leader: ProcessId, signum: int) -> None:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Turn SIGINT, SIGTERM and SIGHUP into Interrupted, so that what was begun is undone; an ignored one stays so."""
+    with _handled_by(_interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     before = {s: signal.getsignal(s) for s in STOPPING}
-    for signum, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(signum, _interrupt)
+    for signum, known in before.items():
+        if known is not signal.SIG_IGN:
+            signal.signal(signum, handler)
     try:
         yield
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        for signum, known in before.items():
+            signal.signal(signum, known)
 
 
 def _interrupt(signum: int, _frame: FrameType | None) -> None:
@@ -112,9 +118,14 @@ def _interrupt(signum: int, _frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold those signals back while something is undone; they arrive afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    """Hold those signals back while something is undone; the first arrives afterwards.
+
+    By handlers: a blocked signal would go to another thread of the process, and interrupt us all the same.
+    """
+    held: list[int] = []
     try:
-        yield
+        with _handled_by(lambda signum, _frame: held.append(signum)):
+            yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for signum in held[:1]:
+            os.kill(os.getpid(), signum)

@@ -210,13 +210,16 @@ def stopped(tmp_path: Path, nginx_binary: str) -> Iterator[Bench]:
 def loaded(stopped: Bench, *words: str) -> set[str]:
     """The top-level modules that a command has loaded when it ends."""
     code = f"""
-import atexit, sys
+import os, sys
 
-@atexit.register
-def tell():
+leave = os._exit
+
+def tell(status):
     with open({str(stopped.folder / "loaded")!r}, "w") as file:
         print(*{{name.partition(".")[0] for name in sys.modules}}, file=file)
+    leave(status)
 
+os._exit = tell
 from proxyswitch.cli import main
 main()
 """
