@@ -16,7 +16,6 @@ from tests.chaos.support import (
     everywhere,
     history,
     journals,
-    one_of_each,
     place,
     strays,
     strike,
@@ -106,12 +105,12 @@ def sweep(crashes: list[Crash], folder: Path) -> None:
     everywhere(crashes, make, crash_and_recover)
 
 
-def test_killed_before_each_kind_of_effect(points: list[Point], tmp_path: Path) -> None:
-    sweep(crashes(one_of_each(points), "before"), tmp_path)
+def test_killed_before_every_effect(points: list[Point], tmp_path: Path) -> None:
+    sweep(crashes(points, "before"), tmp_path)
 
 
-def test_killed_after_each_kind_of_effect(points: list[Point], tmp_path: Path) -> None:
-    sweep(crashes(one_of_each(points), "after"), tmp_path)
+def test_killed_after_every_effect(points: list[Point], tmp_path: Path) -> None:
+    sweep(crashes(points, "after"), tmp_path)
 
 
 def test_killed_in_the_middle_of_every_write(points: list[Point], tmp_path: Path) -> None:
