@@ -4,7 +4,8 @@
 
 Every raw effect (a file made, written, flushed, renamed or removed, a process started or signalled) is a point, counted from
 1. `before` and `after` kill at point N; `partial` kills in the middle of the first write from point N on; `full` lets
-point N fail as on a full disk, `full-on` every one from N on. N = 0 only counts. $CHAOS_TRACE names a file that gets a line a point.
+point N fail as on a full disk, `full-on` every one from N on. N = 0 only counts.
+$CHAOS_TRACE names a file that gets a line a point.
 """
 
 from __future__ import annotations
