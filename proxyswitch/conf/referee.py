@@ -9,6 +9,7 @@ crossplane reads files by name, so the bytes are handed to it through an anonymo
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,8 @@ from proxyswitch.conf.nginx.pools import ServerLine, Upstream
 from proxyswitch.conf.nginx.tree import Document
 from proxyswitch.conf.nginx.verify import UnintendedEdit, rows
 from proxyswitch.model import PoolChange, Server
+
+LONE_CR = re.compile(rb"\r(?!\n)")
 
 # depth, directive, arguments
 Row = tuple[int, str, tuple[str, ...]]
@@ -120,6 +123,8 @@ def _rows(tree: list[Any], depth: int, blocks: tuple[tuple[str, ...], ...]) -> I
 def _read(data: bytes) -> list[Any] | None:
     import crossplane
 
+    if LONE_CR.search(data):  # it takes one for the end of a line, and so of a comment; to nginx it is a blank
+        return None
     fd = os.memfd_create("proxyswitch")
     try:
         with open(fd, "wb", closefd=False) as file:

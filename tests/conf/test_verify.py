@@ -189,3 +189,12 @@ def test_a_large_file_is_judged_by_the_block_of_its_pool() -> None:
 def test_the_block_of_a_large_file_is_judged_as_strictly(name: str) -> None:
     with pytest.raises((UnintendedEdit, ConfigError)):
         reread(WRONG[name])
+
+
+def test_crossplane_does_not_judge_a_file_with_a_lone_carriage_return() -> None:
+    data = DATA.replace(b"# the pool\n", b"# the pool \r server z:1;\n")
+    config = loaded(data)
+    (edit,) = edits.edit(pool(config, "app"), CHANGE)
+    after = text.apply(data, edit.edits)
+    verify(config, loaded(after), pool(config, "app"), CHANGE)
+    assert referee.check(pool(config, "app"), "/conf/nginx.conf", after, CHANGE) is False
