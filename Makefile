@@ -3,10 +3,10 @@ PYTEST = .venv/bin/python -m pytest
 
 .PHONY: demo baseline test lint docs bench chaos clean
 
-demo: .venv/ready
+demo: .venv/demo-ready
 	.venv/bin/proxyswitch demo
 
-baseline: .venv/ready
+baseline: .venv/demo-ready
 	.venv/bin/proxyswitch demo --baseline
 
 # Two at a time: most tests wait for real servers. A file stays in one process, its tests share what is costly.
@@ -31,5 +31,9 @@ clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/ready: pyproject.toml scripts/setup
-	scripts/setup
+	scripts/setup test
+	touch $@ .venv/demo-ready
+
+.venv/demo-ready: pyproject.toml scripts/setup
+	scripts/setup demo
 	touch $@
