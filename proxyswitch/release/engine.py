@@ -21,7 +21,7 @@ from proxyswitch.release import history, intents, steps
 from proxyswitch.release.history import History
 from proxyswitch.release.journal import Journal
 from proxyswitch.release.steps import AnyStep, Plan
-from proxyswitch.release.transaction import Tag, Transaction, places
+from proxyswitch.release.transaction import Tag, Transaction
 from proxyswitch.release.world import World
 from proxyswitch.system import clock, signals, state
 
@@ -324,6 +324,3 @@ def plan_of(journal: Journal) -> Plan | None:
     """The plan that a journal holds; None when nothing was interrupted."""
     records = journal.records()
     return msgspec.convert(records[0]["plan"], Plan) if records else None
-
-
-__all__ = ["Engine", "Outcome", "places", "plan_of"]

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Instance, Pool, Slot
-from proxyswitch.release.intents import Exactly, SwitchTo
+from proxyswitch.release.intents import SwitchTo
 from proxyswitch.release.steps import (
     AnyIntent,
     AnyStep,
@@ -142,6 +142,3 @@ def _finished(release: Release, new: Slot, old: Slot | None) -> tuple[AnyStep, .
         *stop,
         *_hook(release, "after_release", new, old),
     )
-
-
-__all__ = ["Exactly", "Release", "blue_green", "change_pool", "live_slots", "old_slot", "slot_of", "target_slot"]
