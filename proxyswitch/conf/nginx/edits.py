@@ -1,18 +1,14 @@
-"""Edits of server lines that touch no byte that they need not.
-
-An address that changes its length, and a parameter that comes or goes, would shift what stands aligned behind it; so
-the run of spaces that follows, where there is more than one, gives or takes the difference.
-"""
+"""Edits of server lines that touch no byte that they need not."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proxyswitch.conf.nginx.pools import ServerLine, Upstream
 from proxyswitch.conf.nginx.tree import Document
-from proxyswitch.conf.text import Edit, Span, line_span, newline_of, trimmed
+from proxyswitch.conf.row import Row
+from proxyswitch.conf.text import Edit, Span, line_span, newline_of
 from proxyswitch.errors import ProxyswitchError
 from proxyswitch.model import PoolChange, Server, ServerChange
 
@@ -101,90 +97,36 @@ def rewrite(line: ServerLine, after: Server) -> Iterator[Edit]:
     yield from row.edits()
 
 
-_ALIGNING = re.compile(rb"[ ]{2,}\Z")
-_TRAILING = re.compile(rb"[ ]{2,}(?=#)")
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A word with the gap before it. `grown` is by how many bytes gap and word are longer than they were."""
-
-    gap: bytes
-    word: bytes
-    meaning: str = ""
-    grown: int = 0
-
-
-class _Row:
-    """A server line cut into pieces: the address, its parameters, the `;`, and the gap before a comment behind it."""
+class _Row(Row):
+    """A server line: the address, its parameters, and the `;`."""
 
     def __init__(self, line: ServerLine) -> None:
-        self.data, directive = line.document.data, line.directive
-        self.start, at = directive.words[1]
-        meanings = line.document.text(directive)
-        self.pieces = [_Piece(b"", self.data[self.start : at], meanings[0])]
-        for (start, end), meaning in zip(directive.words[2:], meanings[1:], strict=True):
-            self.pieces.append(_Piece(self.data[at:start], self.data[start:end], meaning))
-            at = end
-        self.pieces.append(_Piece(self.data[at : directive.end - 1], b";"))
-        trailing = _TRAILING.match(self.data, directive.end)
-        self.pieces.append(_Piece(trailing[0] if trailing else b"", b""))
-        self.end = trailing.end() if trailing else directive.end
+        document, directive = line.document, line.directive
+        super().__init__(document.data, directive.words[1:], document.text(directive), b";")
 
     def set_address(self, address: str) -> None:
         """Another address, in the quotes that the person used."""
         piece = self.pieces[0]
         quote = piece.word[:1] if piece.word[:1] in (b'"', b"'") else b""
-        self.set_word(piece, quote + address.encode("utf-8", "surrogateescape") + quote)
-
-    def set_word(self, piece: _Piece, word: bytes) -> None:
-        piece.grown += len(word) - len(piece.word)
-        piece.word = word
+        piece.set(quote + address.encode("utf-8", "surrogateescape") + quote)
 
     def set_weight(self, weight: int) -> None:
         """`weight=N`, where it stood, else behind the address; a weight of 1 is the default and goes."""
         there = [p for p in self.pieces if p.meaning.startswith("weight=")]
-        word = f"weight={weight}"
+        word = f"weight={weight}".encode()
         if not there:
-            self.pieces.insert(1, _Piece(b" ", word.encode(), word, len(word) + 1))
+            self.insert(1, word)
         for piece in there:
             if weight == 1:
-                self.cut(piece)
+                piece.cut()
             else:
-                self.set_word(piece, word.encode())
+                piece.set(word)
 
     def set_flag(self, flag: str, *, on: bool) -> None:
         if on:
-            self.pieces.insert(-2, _Piece(b" ", flag.encode(), flag, len(flag) + 1))
+            self.insert(-2, flag.encode())
         for piece in [p for p in self.pieces if p.meaning == flag and not on]:
-            self.cut(piece)
-
-    def cut(self, piece: _Piece) -> None:
-        """Take a word out with the blanks before it; a line end or a comment there stays."""
-        if piece.gap.strip(b" \t") == b"":
-            piece.grown -= len(piece.gap)
-            piece.gap = b""
-        self.set_word(piece, b"")
-
-    def edits(self) -> list[Edit]:
-        """One edit for the bytes that differ."""
-        new = b"".join(self.aligned())
-        old = self.data[self.start : self.end]
-        return [trimmed(self.start, old, new)] if new != old else []
-
-    def aligned(self) -> Iterator[bytes]:
-        """The pieces, each aligning gap made shorter or longer by what came before it on its line."""
-        shift = 0
-        for piece in self.pieces:
-            gap = piece.gap
-            if b"\n" in gap:
-                shift = 0
-            elif shift and _ALIGNING.match(gap):
-                width = max(1, len(gap) - shift)
-                shift += width - len(gap)
-                gap = b" " * width
-            shift += piece.grown
-            yield gap + piece.word
+            piece.cut()
 
 
 def remove(line: ServerLine) -> Edit:

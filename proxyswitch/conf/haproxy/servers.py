@@ -1,0 +1,153 @@
+"""A `server` line: what of it we read, and what we keep as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from proxyswitch.conf.haproxy.document import Document, Line
+from proxyswitch.model import Server
+
+# Server keywords that take one argument (configuration manual, section 5.2, 2.0 to 3.2): a value may read like a keyword.
+_ONE_ARGUMENT = (
+    "addr agent-addr agent-inter agent-port agent-send alpn ca-file check-alpn check-proto check-sni check-sni-auto ciphers"
+    " ciphersuites client-sigalgs cookie crl-file crt curves downinter ech error-limit fall fastinter guid hash-key id"
+    " idle-ping init-addr init-state inter log-bufsize log-proto max-reuse maxconn maxqueue minconn namespace npn observe"
+    " on-error on-marked-down on-marked-up pool-conn-name pool-low-conn pool-max-conn pool-purge-delay port proto"
+    " proxy-v2-options redir resolve-net resolve-opts resolve-prefer resolvers rise set-proxy-v2-tlv-fmt shard sigalgs"
+    " slowstart sni socks4 source ssl-max-ver ssl-min-ver tcp-md5sig tcp-ut track usesrc interface verify verifyhost weight"
+    " ws"
+)
+ONE_ARGUMENT = frozenset(_ONE_ARGUMENT.split())
+_TEMPLATE = re.compile(r"(?:(\d+)-)?(\d+)\Z", re.ASCII)
+MAX_TEMPLATES = 10_000
+
+
+class Defaults(NamedTuple):
+    """What `default-server` lines before a server line say."""
+
+    weight: int = 1
+    down: bool = False
+    backup: bool = False
+    params: tuple[str, ...] = ()
+
+
+class ServerLine(NamedTuple):
+    """A server line, or a template of several: where it stands, what it says, and what it would say by default."""
+
+    document: Document
+    line: Line
+    server: Server
+    defaults: Defaults
+    template: bool = False
+
+
+class Keywords(NamedTuple):
+    """The keywords of a line, taken apart; None where it does not say."""
+
+    weight: int | None
+    down: bool | None
+    backup: bool | None
+    params: tuple[str, ...]
+
+
+def grouped(words: list[str]) -> Iterator[list[str]]:
+    """The keywords with their arguments."""
+    at = 0
+    while at < len(words):
+        size = 2 if words[at] in ONE_ARGUMENT else 1
+        yield words[at : at + size]
+        at += size
+
+
+def keywords(words: list[str]) -> Keywords:
+    """Read the keywords behind the address."""
+    weight: int | None = None
+    down: bool | None = None
+    backup: bool | None = None
+    params: list[str] = []
+    at, count = 0, len(words)
+    while at < count:
+        word = words[at]
+        if word == "weight" and at + 1 < count and words[at + 1].isdecimal():
+            weight = int(words[at + 1])
+            at += 2
+            continue
+        if word in ("disabled", "enabled"):
+            down = word == "disabled"
+        elif word in ("backup", "no-backup"):
+            backup = word == "backup"
+        else:
+            params.append(word)
+            if word in ONE_ARGUMENT and at + 1 < count:
+                at += 1
+                params.append(words[at])
+        at += 1
+    return Keywords(weight, down, backup, tuple(params))
+
+
+def merged(defaults: Defaults, words: list[str]) -> Defaults:
+    """The defaults after one more `default-server` line."""
+    said = keywords(words)
+    return Defaults(
+        defaults.weight if said.weight is None else said.weight,
+        defaults.down if said.down is None else said.down,
+        defaults.backup if said.backup is None else said.backup,
+        defaults.params + said.params,
+    )
+
+
+def server_lines(document: Document, line: Line, defaults: Defaults) -> Iterator[ServerLine]:
+    """The server of a `server` line; all servers of a `server-template` line."""
+    words = document.text(line)
+    template = line.keyword == b"server-template"
+    needed = 4 if template else 3
+    if len(words) < needed:
+        return
+    name, address = words[1], words[needed - 1]
+    said = keywords(words[needed:])
+    server = Server(
+        address,
+        defaults.weight if said.weight is None else said.weight,
+        defaults.down if said.down is None else said.down,
+        defaults.backup if said.backup is None else said.backup,
+        said.params,
+        name,
+        where=document.where(line),
+    )
+    if not template:
+        yield ServerLine(document, line, server, defaults)
+        return
+    from dataclasses import replace
+
+    for number in _numbers(words[2]):
+        yield ServerLine(document, line, replace(server, name=f"{name}{number}"), defaults, template=True)
+
+
+def _numbers(text: str) -> range:
+    """The numbers of a template: `3` is 1 to 3, `5-7` is 5 to 7."""
+    found = _TEMPLATE.match(text)
+    if not found:
+        return range(0)
+    first, last = int(found[1] or 1), int(found[2])
+    return range(first, min(last, first + MAX_TEMPLATES) + 1)
+
+
+def param(server: Server, name: str) -> str | None:
+    """The argument of a keyword of a server, the keyword itself for one without; None where it is not there."""
+    for group in grouped(list(server.params)):
+        if group[0] == name:
+            return group[-1]
+    return None
+
+
+def has(line: ServerLine, name: str, off: str = "") -> bool:
+    """True when a keyword is in effect for that server, from its line or by default; `off` is what takes it back."""
+    state = False
+    for group in grouped([*line.defaults.params, *line.server.params]):
+        if group[0] == name:
+            state = True
+        elif off and group[0] == off:
+            state = False
+    return state
