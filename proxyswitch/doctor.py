@@ -58,11 +58,11 @@ def _state() -> Iterator[Finding]:
 def _nginx(world: World) -> Iterator[Finding]:
     from proxyswitch.proxies.nginx import Nginx
 
-    binary = nginx_master.find_binary(world.options.binary)
+    binary = nginx_master.find_binary(world.options["nginx"].binary)
     build = nginx_master.build(binary)
     version = ".".join(map(str, build.version))
     yield Finding(True, f"nginx {version} ({binary})")
-    proxy = Nginx(world.options)
+    proxy = Nginx(world.options["nginx"])
     pools = proxy.pools()
     yield Finding(True, f"config {proxy.conf}: {len(pools)} {'pool' if len(pools) == 1 else 'pools'}")
     if not proxy.running():

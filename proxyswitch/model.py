@@ -119,7 +119,11 @@ class Where(NamedTuple):
 
 @dataclass(frozen=True)
 class Server:
-    """A server line of a pool. `params` are the parameters that we neither read nor change, in their order."""
+    """A server line of a pool. `params` are the parameters that we neither read nor change, in their order.
+
+    `drain` tells how a server is out: it finishes what it has. A config only knows that it is out, so it does not count
+    when two are compared.
+    """
 
     address: str
     weight: int = 1
@@ -128,14 +132,26 @@ class Server:
     params: tuple[str, ...] = ()
     name: str = ""
     where: Where | None = field(default=None, compare=False)
+    drain: bool = field(default=False, compare=False)
 
     @property
     def endpoint(self) -> Endpoint | None:
         """The address as an endpoint; None where it is in a form that only the proxy understands."""
         try:
-            return Endpoint.parse(self.address, HTTP_PORT)
+            return Endpoint.parse(*self._address())
         except ValueError:
             return None
+
+    def _address(self) -> tuple[str, int]:
+        """The address in our spelling, and the default port: HAProxy, whose servers have names, has none."""
+        if not self.name:
+            return self.address, HTTP_PORT
+        kind, mark, plain = self.address.rpartition("@")
+        if plain.startswith("/"):
+            return f"unix:{plain}" if kind in ("", "unix") else "", 0
+        host, _, port = plain.rpartition(":")
+        plain = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else plain
+        return plain if kind in ("", "ipv4", "ipv6") or not mark else "", 0
 
     @property
     def label(self) -> str:
@@ -148,7 +164,7 @@ class Server:
 
     @property
     def state(self) -> ServerState:
-        if "drain" in self.params:
+        if self.drain or "drain" in self.params:
             return ServerState.DRAIN
         return ServerState.MAINT if self.down else ServerState.READY
 
@@ -164,6 +180,13 @@ def _same_endpoint(endpoint: Endpoint | None, target: str) -> bool:
         return False
 
 
+def serving(proxy: str, servers: Iterable[Server]) -> tuple[Server, ...]:
+    """Those that take ordinary traffic. HAProxy gives it to the first backup when no other server is in."""
+    servers = tuple(servers)
+    live = tuple(s for s in servers if s.live)
+    return live or tuple(s for s in servers if proxy == "haproxy" and not s.down)[:1]
+
+
 @dataclass(frozen=True)
 class Pool:
     """An nginx upstream or an HAProxy backend. `context` is `http` or `stream`; `balancer` the directive that picks."""
@@ -177,7 +200,7 @@ class Pool:
 
     @property
     def live(self) -> tuple[Server, ...]:
-        return tuple(s for s in self.servers if s.live)
+        return serving(self.proxy, self.servers)
 
     def find(self, target: str) -> tuple[Server, ...]:
         """The servers that `target`, a name or an address, means: none, one, or a line given twice."""
@@ -197,13 +220,22 @@ class ServerChange:
 
 @dataclass(frozen=True)
 class PoolChange:
-    """The change of one pool, as data that can be inverted, stored and shown."""
+    """The change of one pool, as data that can be inverted, stored and shown.
+
+    `kept` are servers that were meant too, and whose lines say so already: what runs may still be told.
+    """
 
     pool: str
     servers: tuple[ServerChange, ...]
+    kept: tuple[Server, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Server, ...]:
+        """How every server is to be that this change speaks of."""
+        return (*(c.after for c in self.servers if c.after), *self.kept)
 
     def inverse(self) -> PoolChange:
-        return PoolChange(self.pool, tuple(c.inverse() for c in reversed(self.servers)))
+        return PoolChange(self.pool, tuple(c.inverse() for c in reversed(self.servers)), self.kept)
 
     def result(self, servers: Iterable[Server]) -> Counter[Server]:
         """What `servers` must be after this change, in whatever order."""
@@ -258,5 +290,5 @@ class Problem(NamedTuple):
 
 
 def with_state(server: Server, state: ServerState) -> Server:
-    """The server in that state, as a config line of nginx can say it: out of rotation is `down`."""
-    return replace(server, down=state is not ServerState.READY)
+    """The server in that state, as a config line can say it: out of rotation is out; `drain` is for what runs."""
+    return replace(server, down=state is not ServerState.READY, drain=state is ServerState.DRAIN)

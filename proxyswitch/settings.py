@@ -16,6 +16,7 @@ from proxyswitch.errors import SettingsError
 from proxyswitch.model import Endpoint, Slot
 
 Command = str | list[str]
+PROXIES = ("haproxy", "nginx")
 Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
@@ -101,11 +102,25 @@ class Nginx(Section, frozen=True):
     max_old_workers: Annotated[int, Meta(ge=1)] = 64
 
 
+class Haproxy(Section, frozen=True):
+    """Where HAProxy is, when it cannot be found: its config files, its runtime socket; how long a reload may take."""
+
+    conf: str | list[str] = ""
+    socket: str = ""
+    binary: str = ""
+    reload_timeout: Seconds = seconds(10)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple([self.conf] if isinstance(self.conf, str) else self.conf)
+
+
 class Settings(Section, frozen=True):
     """The whole file."""
 
     apps: dict[str, App] = field(default_factory=dict)
     nginx: Nginx = field(default_factory=Nginx)
+    haproxy: Haproxy = field(default_factory=Haproxy)
     path: str = ""
 
     def app(self, name: str) -> App:
@@ -238,8 +253,8 @@ def _absolute(app: App, folder: Path) -> App:
 def _app_problems(app: App) -> Iterator[str]:
     """What the types cannot say."""
     yield from _slot_problems(app)
-    if app.proxy != "nginx":
-        yield f"proxy: unknown proxy {app.proxy!r}; known: nginx"
+    if app.proxy not in PROXIES:
+        yield f"proxy: unknown proxy {app.proxy!r}; known: {', '.join(PROXIES)}"
     if app.driver != "process":
         yield f"driver: unknown driver {app.driver!r}; known: process"
     if app.process is None:

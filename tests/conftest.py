@@ -113,6 +113,14 @@ def nginx_binary() -> str:
 
 
 @pytest.fixture(scope="session")
+def haproxy_binary() -> str:
+    found = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if not found:
+        missing("haproxy", "apt-get install --no-install-recommends haproxy")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
 def nginx_globals(nginx_binary: str) -> str:
     """What `nginx -g` needs so that `stream` works: nothing where it is built in."""
     built = subprocess.run([nginx_binary, "-V"], capture_output=True, text=True, check=True, timeout=10).stderr

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "weight": "pools:weight",
     "set": "pools:set_state",
     "drain": "pools:drain",
+    "reconcile": "pools:reconcile",
     "rollback": "releases:rollback",
     "health": "look:health",
     "deploy": "releases:deploy",
@@ -102,7 +103,7 @@ def _root(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Switch traffic and release applications behind the nginx that you already run.
+    """Switch traffic and release applications behind the nginx or HAProxy that you already run.
 
     Exit codes: 0 done or already so, 1 findings or unhealthy, 2 usage or config, 3 failed and everything is as before,
     4 failed and a person must look, 5 switched but not drained in time, 70 a bug, 75 busy, 128+n a signal.

@@ -22,6 +22,8 @@ def recover(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Finish or take back what an interrupted run left.
 
@@ -32,7 +34,7 @@ def recover(
     if dry_run:
         _show_left(left(), json=json)
         return
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     done: list[str] = []
     errors: list[ProxyswitchError] = []
     for told, error in recover_all(world, keep=keep):
@@ -64,11 +66,13 @@ def doctor(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Look whether everything is here and right; exit 1 if not."""
     from proxyswitch import doctor as checks
 
-    found = list(checks.examine(lambda: world_of(Given(config, nginx_conf, quiet=True))))
+    found = list(checks.examine(lambda: world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, quiet=True))))
     bad = [f for f in found if not f.ok]
     if json:
         output.as_json({"ok": not bad, "findings": [{"ok": f.ok, "what": f.what, "next": f.next_step} for f in found]})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxyswitch.cli import output
-from proxyswitch.errors import UsageError
+from proxyswitch.errors import ProxyswitchError, UsageError
 from proxyswitch.proxies.base import Options, Proxy
 
 if TYPE_CHECKING:  # imported when a command needs them: they cost time at the start
@@ -25,8 +25,11 @@ class Given:
 
     config: str = ""
     nginx_conf: str = ""
+    haproxy_conf: list[str] | None = None
+    haproxy_socket: str = ""
     lock_timeout: float | None = None
     quiet: bool = False
+    mode: str = ""
 
 
 def settings_path(given: Given) -> Path | None:
@@ -43,19 +46,25 @@ def settings_of(given: Given) -> Settings:
     return settings.load(settings_path(given))
 
 
-def options_of(given: Given) -> Options:
-    """Where nginx is, as options and settings say; without a settings file nothing of them is loaded."""
+def options_of(given: Given) -> dict[str, Options]:
+    """Where the proxies are, as options and settings say; without a settings file nothing of them is loaded."""
+    first, *more = given.haproxy_conf or [""]
+    nginx, haproxy = Options(given.nginx_conf), Options(first, more=tuple(more), socket=given.haproxy_socket)
     if settings_path(given) is None:
-        return Options(conf=given.nginx_conf)
-    nginx = settings_of(given).nginx
-    return Options(given.nginx_conf or nginx.conf, nginx.binary, float(nginx.reload_timeout), nginx.max_old_workers)
-
-
-def proxy_of(given: Given, name: str) -> Proxy:
-    """The proxy, to look at it only."""
-    from proxyswitch import proxies
-
-    return proxies.make(name, options_of(given))
+        return {"nginx": nginx, "haproxy": haproxy}
+    settings = settings_of(given)
+    said, theirs = settings.nginx, settings.haproxy
+    files = (first, *more) if first else theirs.files
+    return {
+        "nginx": Options(nginx.conf or said.conf, said.binary, float(said.reload_timeout), said.max_old_workers),
+        "haproxy": Options(
+            files[0] if not haproxy.socket or first else "",
+            theirs.binary,
+            float(theirs.reload_timeout),
+            more=files[1:] if not haproxy.socket or first else (),
+            socket=haproxy.socket or theirs.socket,
+        ),
+    }
 
 
 def world_of(given: Given) -> World:
@@ -68,11 +77,74 @@ def world_of(given: Given) -> World:
     return World(settings_of(given), options_of(given), given.lock_timeout, report, tick)
 
 
+class Proxies:
+    """The proxies that a command is about: those that were named, else those that are here. Each is looked for once."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        mode = given.mode if given.mode != "auto" else ""
+        self.options = {name: o._replace(mode=mode) for name, o in options_of(given).items()}
+        self.made: dict[str, Proxy] = {}
+
+    def names(self) -> list[str]:
+        """nginx alone where neither is found: it says what is missing."""
+        named = [name for name, o in self.options.items() if o.conf or o.socket]
+        if named:
+            return named
+        from proxyswitch import proxies
+
+        return proxies.here() or ["nginx"]
+
+    def make(self, name: str) -> Proxy:
+        from proxyswitch import proxies
+
+        if name not in self.made:
+            self.made[name] = proxies.make(name, self.options[name])
+        return self.made[name]
+
+    def of_pool(self, text: str) -> tuple[Proxy, str]:
+        """The proxy that has a pool, and the pool's name. Raises UsageError when both have one of that name."""
+        named, pool = split_pool(text)
+        names = [named] if named else self._of_app(pool) or self.names()
+        if len(names) == 1:
+            return self.make(names[0]), pool
+        found = [name for name in names if self._has(name, pool)]
+        if len(found) > 1:
+            both = " and ".join(found)
+            raise UsageError(
+                f"{both} both have a pool {pool}", next_step=f"say which: {' or '.join(f'{name}:{pool}' for name in found)}"
+            )
+        return self.make((found or names)[0]), pool
+
+    def _of_app(self, pool: str) -> list[str]:
+        """The proxy of the app with that pool, as the settings say."""
+        if settings_path(self.given) is None or self.given.nginx_conf or self.given.haproxy_conf:
+            return []
+        apps = settings_of(self.given).apps.values()
+        return sorted({a.proxy for a in apps if a.pool == pool})[:1]
+
+    def _has(self, name: str, pool: str) -> bool:
+        """A proxy that cannot be read has none, as far as we know."""
+        try:
+            return bool(self.make(name).pool(pool))
+        except ProxyswitchError:
+            return False
+
+
+def world_for(given: Given, pool: str) -> tuple[World, str, str]:
+    """The world, with the names of the proxy and of the pool that the words mean."""
+    found = Proxies(given)
+    proxy, name = found.of_pool(pool)
+    world = world_of(given)
+    world.take(proxy)
+    return world, proxy.name, name
+
+
 def split_pool(text: str) -> tuple[str, str]:
-    """`nginx:app_backend` → the proxy and the pool; nginx where none is named."""
+    """`nginx:app_backend` → the proxy and the pool; '' where none is named."""
     proxy, _, pool = text.partition(":")
     if proxy not in PROXIES or not pool:
-        return "nginx", text
+        return "", text
     return proxy, pool
 
 

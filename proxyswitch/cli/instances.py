@@ -49,9 +49,11 @@ def logs(
     json: options.Json = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Print the last lines that an instance wrote."""
-    world = world_of(Given(config, nginx_conf))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket))
     app, name = split_slot(target)
     slot = _slots(world, app, name)[0] if name else _main_slot(world, app)
     for line in world.driver(app).logs(slot, lines):
@@ -70,9 +72,11 @@ def start(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Start an app in a slot and wait until it is healthy. Traffic is not moved."""
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     app, name = split_slot(target)
     started: list[str] = []
 
@@ -112,9 +116,11 @@ def stop(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Stop an app: all its slots, or the named one. A live slot only with --force."""
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     app, name = split_slot(target)
     stopped: list[str] = []
 
@@ -153,9 +159,11 @@ def restart(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Stop and start an app in its slot. This has a gap; `deploy` has none."""
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     app, name = split_slot(target)
     done: list[str] = []
 

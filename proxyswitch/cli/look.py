@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, proxy_of, settings_of, settings_path, split_pool, split_slot
-from proxyswitch.errors import Unhealthy, UsageError
+from proxyswitch.cli.context import Given, Proxies, settings_of, settings_path, split_pool, split_slot
+from proxyswitch.errors import ProxyswitchError, Unhealthy, UsageError
 from proxyswitch.model import Endpoint, Pool, Server
-from proxyswitch.proxies.base import Left, Proxy
+from proxyswitch.proxies.base import Proxy, Seen
 
 if TYPE_CHECKING:  # imported when a command runs: it costs time at the start
     from proxyswitch.health import Answer
 
-COLUMNS = ("pool", "server", "state", "weight", "connections", "where")
+COLUMNS = ("pool", "server", "state", "weight", "connections", "health", "where")
+HEALTH = COLUMNS.index("health")
+NOTHING = Seen()
 
 
 def show(
@@ -24,42 +26,106 @@ def show(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Show pools, servers, states and live connections.
 
     Says too what differs between the files and the running proxy.
     """
-    proxy_name, name = split_pool(pool)
-    proxy = proxy_of(Given(config, nginx_conf, quiet=quiet), proxy_name)
-    pools = [proxy.pool(name)] if name else proxy.pools()
-    open_now = proxy.connections([s.endpoint for p in pools for s in p.servers if s.endpoint])
-    pending, left = proxy.pending(), proxy.draining(proxy.leftovers())
+    views = _views(Proxies(Given(config, nginx_conf, haproxy_conf, haproxy_socket, quiet=quiet)), pool)
     if json:
-        data = _everything(proxy, pools, open_now, pending, left)
-        output.as_json({**data, "interrupted": interrupted()})
+        pools = [p for view in views for p in view.as_pools()]
+        output.as_json({"pools": pools, "proxies": [v.facts() for v in views], "interrupted": interrupted()})
         return
-    output.table(COLUMNS, [_row(p, s, open_now) for p in pools for s in p.servers])
+    rows = [row for view in views for row in view.rows()]
+    wide = any(row[HEALTH] for row in rows)
+    output.table(_narrow(COLUMNS, wide), [_narrow(row, wide) for row in rows])
     if quiet:
         return
-    if not proxy.running():
-        output.note(f"{proxy.name} does not run with {proxy.conf}: this is what the file says")
+    for view in views:
+        view.tell()
     tell_interrupted()
-    for path in pending:
-        output.note(f"{path} was changed after {proxy.name} last loaded it: what runs may differ")
-    if left:
-        output.note(f"still at work on their last requests: {left.what}")
 
 
-def _row(pool: Pool, server: Server, open_now: dict[Endpoint, int]) -> tuple[str, ...]:
-    count = open_now.get(server.endpoint) if server.endpoint else None
-    return (
-        pool.name,
-        server.label,
-        _state(server),
-        str(server.weight),
-        "-" if count is None else str(count),
-        str(server.where),
-    )
+def _narrow(row: tuple[str, ...], wide: bool) -> tuple[str, ...]:
+    """The column of health checks is there when a proxy has any."""
+    return row if wide else row[:HEALTH] + row[HEALTH + 1 :]
+
+
+def _views(proxies: Proxies, pool: str) -> list[View]:
+    """One pool of one proxy; or all, of each proxy that can be read: the only one there is must be."""
+    if split_pool(pool)[1]:
+        proxy, name = proxies.of_pool(pool)
+        return [View(proxy, [proxy.pool(name)])]
+    names = proxies.names()
+    if len(names) == 1:
+        proxy = proxies.make(names[0])
+        return [View(proxy, proxy.pools())]
+    views = []
+    for name in names:
+        try:
+            proxy = proxies.make(name)
+            views.append(View(proxy, proxy.pools()))
+        except ProxyswitchError as error:
+            output.note(f"{name}: {error.what}")
+    return views
+
+
+class View:
+    """Pools of one proxy, with what is known of them at this moment."""
+
+    def __init__(self, proxy: Proxy, pools: list[Pool]) -> None:
+        self.proxy, self.pools = proxy, pools
+        self.seen = proxy.seen(pools)
+        self.pending, self.left = proxy.pending(), proxy.draining(proxy.leftovers())
+
+    def rows(self) -> list[tuple[str, ...]]:
+        return [self._row(p, s) for p in self.pools for s in p.servers]
+
+    def _row(self, pool: Pool, server: Server) -> tuple[str, ...]:
+        seen = self.seen.get((pool.name, server.label), NOTHING)
+        weight = server.weight if seen.weight is None else seen.weight
+        count = "-" if seen.connections is None else str(seen.connections)
+        mark = "*" if seen.differs else ""
+        name = f"{server.name} {seen.address or server.address}" if server.name else server.label
+        return (
+            pool.name,
+            name,
+            (seen.state or _state(server)) + mark,
+            str(weight),
+            count,
+            seen.health,
+            str(server.where or "-"),
+        )
+
+    def as_pools(self) -> list[dict[str, Any]]:
+        return [_pool(p, self.seen) for p in self.pools]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "proxy": self.proxy.name,
+            "conf": self.proxy.conf,
+            "running": self.proxy.running(),
+            "changed_since_load": self.pending,
+            "draining": {"count": self.left.count, "what": self.left.what} if self.left else None,
+        }
+
+    def tell(self) -> None:
+        """What stands beside the table."""
+        name, conf = self.proxy.name, self.proxy.conf
+        if not self.proxy.running():
+            output.note(f"{name} does not run with {conf}: this is what the file says")
+        for path in self.pending:
+            output.note(f"{path} was changed after {name} last loaded it: what runs may differ")
+        if self.left:
+            output.note(f"still at work on their last requests: {self.left.what}")
+        for (pool, server), seen in self.seen.items():
+            for line in seen.differs:
+                output.note(f"* {pool}/{server}: {line}")
+        unlike = sorted({pool for (pool, _), seen in self.seen.items() if seen.differs})
+        if unlike:
+            output.note(f"to make them agree: proxyswitch reconcile {unlike[0]} --by runtime, or --by file")
 
 
 def interrupted() -> list[str]:
@@ -83,32 +149,22 @@ def _state(server: Server) -> str:
     return "backup" if server.backup and not server.down else str(server.state)
 
 
-def _everything(
-    proxy: Proxy, pools: list[Pool], open_now: dict[Endpoint, int], pending: list[str], left: Left | None
-) -> dict[str, Any]:
-    return {
-        "proxy": proxy.name,
-        "conf": proxy.conf,
-        "running": proxy.running(),
-        "changed_since_load": pending,
-        "draining": {"count": left.count, "what": left.what} if left else None,
-        "pools": [_pool(p, open_now) for p in pools],
-    }
-
-
-def _pool(pool: Pool, open_now: dict[Endpoint, int]) -> dict[str, Any]:
+def _pool(pool: Pool, seen: dict[tuple[str, str], Seen]) -> dict[str, Any]:
     return {
         "name": pool.name,
+        "proxy": pool.proxy,
         "context": pool.context,
         "balancer": pool.balancer,
-        "file": pool.where.path,
-        "line": pool.where.line,
-        "servers": [_server(s, open_now) for s in pool.servers],
+        "file": pool.where.path or None,
+        "line": pool.where.line or None,
+        "servers": [_server(s, seen.get((pool.name, s.label), NOTHING)) for s in pool.servers],
     }
 
 
-def _server(server: Server, open_now: dict[Endpoint, int]) -> dict[str, Any]:
+def _server(server: Server, seen: Seen) -> dict[str, Any]:
+    """What the file says, and under `running` what the proxy tells, where it tells anything."""
     return {
+        "name": server.name or None,
         "address": server.address,
         "state": _state(server),
         "live": server.live,
@@ -116,10 +172,16 @@ def _server(server: Server, open_now: dict[Endpoint, int]) -> dict[str, Any]:
         "down": server.down,
         "backup": server.backup,
         "params": list(server.params),
-        "connections": open_now.get(server.endpoint) if server.endpoint else None,
+        "connections": seen.connections,
+        "running": _running(seen) if seen.state else None,
+        "differs": list(seen.differs),
         "file": server.where.path if server.where else None,
         "line": server.where.line if server.where else None,
     }
+
+
+def _running(seen: Seen) -> dict[str, Any]:
+    return {"state": seen.state, "weight": seen.weight, "address": seen.address, "health": seen.health or None}
 
 
 def get(
@@ -130,11 +192,13 @@ def get(
     json: options.Json = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Print the active endpoint of a pool, for $(…): one a line. Exit 1 when there is none."""
-    given = Given(config, nginx_conf)
-    proxy_name, name = split_pool(pool)
-    found = proxy_of(given, proxy_name).pool(name)
+    given = Given(config, nginx_conf, haproxy_conf, haproxy_socket)
+    proxy, name = Proxies(given).of_pool(pool)
+    found = proxy.serving(proxy.pool(name))
     endpoints = [_idle(given, found, slots)] if other else [s.endpoint or s.address for s in found.live]
     if json:
         output.as_json({"pool": found.name, "endpoints": [str(e) for e in endpoints], "other": other})

@@ -12,10 +12,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show plan and diff; touch nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
+ForceClose = Annotated[bool, typer.Option("--force-close", help="HAProxy: cut what is left when the drain time is up.")]
 Config = Annotated[str, typer.Option("--config", metavar="FILE", help="Another proxyswitch.toml.")]
 NginxConf = Annotated[
     str, typer.Option("--nginx-conf", metavar="FILE", help="Another main config than the running nginx's.")
 ]
+HaproxyConf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="Another config than the running HAProxy's; again for each further -f."),
+]
+HaproxySocket = Annotated[str, typer.Option(metavar="SOCKET", help="HAProxy's runtime socket, where the config tells none.")]
 Pool = Annotated[str, typer.Argument(metavar="POOL", help="The pool, as app_backend or nginx:app_backend.")]
 
 

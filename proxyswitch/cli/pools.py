@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from proxyswitch import durations
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, split_pool, split_server, world_of
+from proxyswitch.cli.context import Given, split_server, world_for
 from proxyswitch.errors import NeedsPerson, ProxyswitchError, UsageError
-from proxyswitch.model import Endpoint, Pool, ServerState
+from proxyswitch.model import Endpoint, Pool, ServerState, serving
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
     from proxyswitch.release.engine import Outcome
@@ -19,17 +20,29 @@ if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
     from proxyswitch.release.world import World
 
 MAX_WEIGHT = 1_000_000
+MODES = ("auto", "reload", "runtime")
+
+
+class By(StrEnum):
+    """Who is right where the file and what runs differ."""
+
+    RUNTIME = "runtime"
+    FILE = "file"
+
+
+PROPER = {"nginx": "nginx", "haproxy": "HAProxy"}
 
 
 def switch(
     pool: options.Pool,
     targets: Annotated[list[str], typer.Argument(metavar="TARGET…", help="Addresses, servers of the pool, or slots.")],
     drain: options.Drain = None,
+    force_close: options.ForceClose = False,
     health: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="Switch only when this is healthy (twice in a row).")
     ] = None,
     health_timeout: Annotated[float, options.time_option("--health-timeout", "Wait at most that long for it.")] = 60.0,
-    mode: Annotated[str, typer.Option(metavar="MODE", help="auto or reload.")] = "auto",
+    mode: Annotated[str, typer.Option(metavar="MODE", help="auto, reload or runtime.")] = "auto",
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when it would change.")] = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
@@ -38,6 +51,8 @@ def switch(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Move all traffic of a pool to the given targets.
 
@@ -46,17 +61,21 @@ def switch(
     from proxyswitch.release.intents import SwitchTo
     from proxyswitch.release.pools import Wish
 
-    if mode not in ("auto", "reload"):
-        raise UsageError(f"--mode {mode}: not possible here; known: auto, reload")
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
-    proxy, name = split_pool(pool)
+    if mode not in MODES:
+        raise UsageError(f"--mode {mode}: not possible here; known: {', '.join(MODES)}")
+    given = Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet, mode)
+    world, proxy, name = world_for(given, pool)
     intent = SwitchTo(tuple(_target(world, name, t) for t in targets))
-    wish = Wish(
-        name, intent, proxy=proxy, health=tuple(health or ()), health_total=health_timeout, drain=drain or 0.0, force=force
-    )
+    gates = tuple(health or ())
+    wish = Wish(name, intent, health=gates, health_total=health_timeout, **_how(proxy, drain, force_close, force))
     if check:
         raise typer.Exit(_show_plan(world, wish, json=json, quiet=quiet))
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _how(proxy: str, drain: float | None, close: bool, force: bool) -> dict[str, Any]:
+    """What the wishes of all commands have in common."""
+    return {"proxy": proxy, "drain": drain or 0.0, "close": close, "force": force}
 
 
 def _target(world: World, pool: str, target: str) -> str:
@@ -71,6 +90,7 @@ def weight(
     pool: options.Pool,
     shares: Annotated[list[str], typer.Argument(metavar="SERVER=N…", help="A weight for each; 0 takes it out.")],
     drain: options.Drain = None,
+    force_close: options.ForceClose = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
     lock_timeout: options.LockTimeout = None,
@@ -78,6 +98,8 @@ def weight(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Give servers of a pool their shares.
 
@@ -86,12 +108,10 @@ def weight(
     from proxyswitch.release.intents import SetWeights
     from proxyswitch.release.pools import Wish
 
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
-    proxy, name = split_pool(pool)
+    world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
     intent = SetWeights(tuple(_share(text) for text in shares))
-    change(
-        world, Wish(name, intent, "weight", proxy, drain=drain or 0.0, force=force), dry_run=dry_run, json=json, quiet=quiet
-    )
+    wish = Wish(name, intent, "weight", **_how(proxy, drain, force_close, force))
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 
 def _share(text: str) -> tuple[str, int]:
@@ -107,6 +127,7 @@ def set_state(
     server: Annotated[str, typer.Argument(metavar="POOL/SERVER", help="As app_backend/127.0.0.1:3001.")],
     state: Annotated[ServerState, typer.Argument(metavar="STATE", help="ready, drain or maint.")],
     drain: options.Drain = None,
+    force_close: options.ForceClose = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
     lock_timeout: options.LockTimeout = None,
@@ -114,21 +135,26 @@ def set_state(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
-    """Put a server into a state. In nginx drain and maint are both `down`: requests under way are finished."""
+    """Put a server into a state.
+
+    In nginx drain and maint are both `down`, and requests under way are finished.
+    """
     from proxyswitch.release.intents import SetState
     from proxyswitch.release.pools import Wish
 
     pool, name = split_server(server)
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
-    proxy, pool = split_pool(pool)
-    wish = Wish(pool, SetState(name, state), "set", proxy, drain=drain or 0.0, force=force)
+    world, proxy, pool = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
+    wish = Wish(pool, SetState(name, state), "set", **_how(proxy, drain, force_close, force))
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 
 def drain(
     server: Annotated[str, typer.Argument(metavar="POOL/SERVER", help="As app_backend/127.0.0.1:3001.")],
     timeout: Annotated[float, options.time_option("--timeout", "Wait at most that long.")] = 60.0,
+    force_close: options.ForceClose = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
     lock_timeout: options.LockTimeout = None,
@@ -136,6 +162,8 @@ def drain(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Take a server out, and wait for its last request.
 
@@ -145,9 +173,32 @@ def drain(
     from proxyswitch.release.pools import Wish
 
     pool, name = split_server(server)
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
-    proxy, pool = split_pool(pool)
-    wish = Wish(pool, SetState(name, ServerState.DRAIN), "set", proxy, drain=timeout, force=force)
+    world, proxy, pool = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
+    wish = Wish(pool, SetState(name, ServerState.DRAIN), "set", **_how(proxy, timeout, force_close, force))
+    change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def reconcile(
+    pool: options.Pool,
+    by: Annotated[By, typer.Option(metavar="WHO", help="runtime: the file follows; file: what runs follows.")] = By.RUNTIME,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+    lock_timeout: options.LockTimeout = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    config: options.Config = "",
+    nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
+) -> None:
+    """Make the file and what runs agree again, after somebody changed one of them alone.
+
+    By default what runs stays as it is, and the file follows, so that it lasts over a reload. State files follow too.
+    """
+    from proxyswitch.release.pools import reconciling
+
+    world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
+    wish = reconciling(world.proxy(proxy), name, by_file=by is By.FILE, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 
@@ -172,8 +223,8 @@ def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) 
         _say(outcome)
 
 
-def _labels(servers: Any) -> list[str]:
-    return [s.label for s in servers if s.live]
+def _labels(pool: Pool | None, servers: Any) -> list[str]:
+    return [s.label for s in serving(pool.proxy, servers)] if pool else []
 
 
 def facts(outcome: Outcome, pool: str) -> dict[str, Any]:
@@ -183,10 +234,11 @@ def facts(outcome: Outcome, pool: str) -> dict[str, Any]:
     return {
         "changed": outcome.changed,
         "pool": outcome.pool.name if outcome.pool else pool,
-        "from": _labels(before),
-        "to": _labels(after),
-        "mode": "reload" if outcome.running else "file",
+        "from": _labels(outcome.pool, before),
+        "to": _labels(outcome.pool, after),
+        "mode": outcome.mode,
         "seconds": outcome.seconds,
+        **outcome.facts,
     }
 
 
@@ -202,17 +254,18 @@ def _say(outcome: Outcome) -> None:
         return
     took = f"{data['mode']}, {durations.show(outcome.seconds)}"
     output.answer(f"{data['pool']}: {_arrow(outcome.pool, outcome.change, data)} ({took})")
-    if not outcome.running:
-        output.note("nginx does not run: the file is changed and tested, and counts from its next start")
+    if outcome.mode == "file" and outcome.pool:
+        name = PROPER[outcome.pool.proxy]
+        output.note(f"{name} does not run: the file is changed and tested, and counts from its next start")
 
 
 def _arrow(pool: Pool | None, change: Any, data: dict[str, Any]) -> str:
     if data["from"] != data["to"] or not pool or not change:
         return f"{' '.join(data['from']) or 'nothing'} → {' '.join(data['to'])}"
-    from proxyswitch.release.intents import describe
+    from proxyswitch.release.intents import described
 
-    rows = [f"{describe(c.before)} → {describe(c.after)}" for c in change.servers if c.before and c.after]
-    return ", ".join(rows) or "loaded"
+    rows = [described(c.before, c.after) for c in change.servers if c.before and c.after]
+    return ", ".join(rows) or ("loaded" if pool.proxy == "nginx" else "told")
 
 
 def show_steps(steps: Plan, diff: str) -> None:
@@ -240,13 +293,13 @@ def _show_plan(world: World, wish: Wish, *, json: bool, quiet: bool) -> int:
     """Show what would be done; 1 when it would change something."""
     from proxyswitch.release import pools
 
-    candidate, steps = pools.preview(world, wish)
+    candidate, steps, stale = pools.preview(world, wish)
     diff = diff_of(candidate.files)
-    would = bool(candidate.files)
+    would = bool(candidate.files or stale)
     if json:
         output.as_json({"would_change": would, "changed": False, "pool": wish.pool, "plan": steps.describe(), "diff": diff})
     elif not quiet and would:
-        show_steps(steps, diff)
+        show_steps(steps, diff or stale)
     elif not quiet:
         output.note(f"nothing to do: {wish.pool} is so already")
     return int(would)

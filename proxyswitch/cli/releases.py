@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from proxyswitch import durations
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, settings_path, split_pool, world_of
+from proxyswitch.cli.context import Given, Proxies, settings_path, world_of
 from proxyswitch.errors import ProxyswitchError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.proxies.base import Proxy
     from proxyswitch.release.deploy import Prepared, Request
     from proxyswitch.release.history import Entry
     from proxyswitch.release.world import World
@@ -28,6 +30,8 @@ def deploy(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Release a version of an app beside the old one.
 
@@ -36,7 +40,7 @@ def deploy(
     """
     from proxyswitch.release.deploy import Request
 
-    world = world_of(Given(config, nginx_conf, lock_timeout, quiet))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     if version is not None and not version.strip():
         raise UsageError("--version is empty", next_step="did the command that should print it fail?")
     request = Request(app, _now_as_version() if version is None else version, slot, again)
@@ -90,7 +94,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "pool": entry.pool,
         "from": {"slot": entry.old_slot, "version": entry.old_version},
         "to": {"slot": entry.slot, "version": entry.version},
-        "mode": "reload",
+        "mode": entry.mode,
         "seconds": entry.seconds,
     }
 
@@ -118,9 +122,11 @@ def rollback(
     quiet: options.Quiet = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Take back the last switch, or the last release of an app."""
-    given = Given(config, nginx_conf, lock_timeout, quiet)
+    given = Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet)
     world = world_of(given)
     app = _app_meant(world, what) if settings_path(given) or not what else ""
     if app:
@@ -134,10 +140,24 @@ def rollback(
     from proxyswitch.cli.pools import change
     from proxyswitch.release import pools
 
-    proxy_name, pool = split_pool(what)
-    proxy = world.proxy(proxy_name)
+    proxy, pool = _proxy_meant(Proxies(given), what)
+    world.take(proxy)
     wish = pools.rollback_wish(proxy, pools.last_change(proxy, pool), drain=drain or 0.0, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _proxy_meant(proxies: Proxies, what: str) -> tuple[Proxy, str]:
+    """The proxy that has the pool; without a pool, that of the last change of all."""
+    if what:
+        return proxies.of_pool(what)
+    from proxyswitch.release import pools
+
+    found = []
+    for name in proxies.names():
+        with contextlib.suppress(ProxyswitchError):
+            found.append(proxies.make(name))
+    proxy = pools.last_changed(found)
+    return proxy or proxies.make(proxies.names()[0]), ""
 
 
 def _app_meant(world: World, what: str) -> str:
@@ -165,6 +185,8 @@ def status(
     json: options.Json = False,
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
+    haproxy_conf: options.HaproxyConf = None,
+    haproxy_socket: options.HaproxySocket = "",
 ) -> None:
     """Show what runs in each slot, and which one is live.
 
@@ -172,7 +194,7 @@ def status(
     """
     from proxyswitch.release import status as look
 
-    world = world_of(Given(config, nginx_conf))
+    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket))
     names = [app] if app else sorted(world.settings.apps)
     found = [look.look(world, name) for name in names]
     if json:
@@ -233,7 +255,7 @@ def _went(entry: Entry) -> str:
     if entry.version:
         reason = f": {entry.reason.splitlines()[0]}" if entry.reason else ""
         return f"{entry.old_version or '-'} → {entry.version}{reason}"
-    from proxyswitch.release.intents import describe
+    from proxyswitch.release.intents import described
 
     pairs = entry.change.servers if entry.change else ()
-    return ", ".join(f"{describe(c.before) if c.before else '-'} → {describe(c.after) if c.after else '-'}" for c in pairs)
+    return ", ".join(described(c.before, c.after) for c in pairs)

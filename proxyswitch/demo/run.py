@@ -58,7 +58,7 @@ def demo(*, baseline: bool, keep: bool, say: Callable[[str], None]) -> Result:
     stage = build(sys.executable)
     say(f"a private nginx on 127.0.0.1:{stage.port}, two slots of a sample app, in {stage.folder}")
     with _state_in(stage):
-        world = World(settings.load(stage.settings), Options(str(stage.conf)), report=say)
+        world = World(settings.load(stage.settings), {"nginx": Options(str(stage.conf))}, report=say)
         try:
             start_nginx(stage, binary)
             _first(world, say)

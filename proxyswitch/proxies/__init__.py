@@ -14,9 +14,38 @@ def _nginx(options: Options) -> Proxy:
     return Nginx(options)
 
 
+def _haproxy(options: Options) -> Proxy:
+    from proxyswitch.proxies.haproxy import Haproxy
+
+    return Haproxy(options)
+
+
+def _nginx_here() -> bool:
+    from proxyswitch.proxies import nginx_master
+
+    return nginx_master.here()
+
+
+def _haproxy_here() -> bool:
+    from proxyswitch.proxies import haproxy_process
+
+    return haproxy_process.here()
+
+
 PROXIES: dict[str, Callable[[Options], Proxy]] = {
+    "haproxy": _haproxy,
     "nginx": _nginx,
 }
+
+_HERE: dict[str, Callable[[], bool]] = {
+    "haproxy": _haproxy_here,
+    "nginx": _nginx_here,
+}
+
+
+def here() -> list[str]:
+    """The proxies that run on this machine, or could."""
+    return [name for name, look in _HERE.items() if look()]
 
 
 def make(name: str, options: Options) -> Proxy:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from proxyswitch.errors import ConfigError, Failed
-from proxyswitch.model import Endpoint, Pool, PoolChange, Problem
+from proxyswitch.model import Pool, PoolChange, Problem
 
 
 class Options(NamedTuple):
-    """What a person may say about a proxy: its main config, its program, and limits (seconds, a number of workers)."""
+    """What a person may say about a proxy: its main config and those that follow it, its program, its runtime socket, limits
+    (seconds, a number of workers), and how a change is to be made (`reload`, `runtime`; empty: as is best)."""
 
     conf: str = ""
     binary: str = ""
     reload_timeout: float = 10.0
     max_old_workers: int = 64
+    more: tuple[str, ...] = ()
+    socket: str = ""
+    mode: str = ""
 
 
 class Rejected(ConfigError):
@@ -43,7 +47,7 @@ class Candidate(NamedTuple):
 
     pool: Pool
     change: PoolChange
-    files: tuple[FileChange, ...]
+    files: tuple[FileChange, ...] = ()
     verify: Callable[[], None] = lambda: None
 
 
@@ -55,6 +59,18 @@ class Left:
     what: str
 
 
+class Seen(NamedTuple):
+    """What runs of a server line: open connections or sessions, its state, weight and address where the proxy tells them,
+    what its health check says, and in words what is not as the file says."""
+
+    connections: int | None = None
+    state: str = ""
+    weight: int | None = None
+    address: str = ""
+    health: str = ""
+    differs: tuple[str, ...] = ()
+
+
 class Proxy(Protocol):
     """A proxy whose config we edit. Every method raises ProxyswitchError with a message for the user.
 
@@ -63,6 +79,13 @@ class Proxy(Protocol):
 
     name: str
     conf: str
+    options: Options  # with which the same proxy is found again
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it is known by, the first for its journal: nobody else changes it while we hold a lock on each."""
+
+    # what it says
 
     def pools(self) -> list[Pool]:
         """All pools of the config as it is on disk now."""
@@ -70,14 +93,11 @@ class Proxy(Protocol):
     def pool(self, name: str) -> Pool:
         """The pool of that name. Raises UsageError, with the name that was likely meant."""
 
-    def candidate(self, name: str, change: PoolChange) -> Candidate:
-        """The edits that make the change in the config as `pool` last read it. Nothing is written."""
+    def serving(self, pool: Pool) -> Pool:
+        """The pool as it serves now, where that is known to differ from the file."""
 
-    def allowed(self, candidate: Candidate) -> None:
-        """Raise UsageError unless we may write these files and reload: before anything is changed."""
-
-    def stage(self, candidate: Candidate) -> list[Problem]:
-        """Verify the candidate, and let the proxy test it, while every live file stays as it is. Raises Rejected."""
+    def seen(self, pools: list[Pool]) -> dict[tuple[str, str], Seen]:
+        """What runs of each server, by the names of pool and server."""
 
     def running(self) -> bool:
         """True when the proxy runs."""
@@ -85,26 +105,54 @@ class Proxy(Protocol):
     def pending(self) -> list[str]:
         """The config files that differ from what the proxy has loaded, as far as that can be known."""
 
-    def capture(self) -> Any:
+    # changing it
+
+    def candidate(self, name: str, change: PoolChange) -> Candidate:
+        """The edits that make the change in the config as `pool` last read it. Nothing is written."""
+
+    def mode(self, candidate: Candidate) -> str:
+        """How it is done: `reload`, `runtime`, or `file` where the proxy does not run."""
+
+    def stale(self, candidate: Candidate) -> str:
+        """Why the proxy must be told something although no file changes; empty when what runs is as wanted too."""
+
+    def allowed(self, candidate: Candidate) -> None:
+        """Raise UsageError unless we may write these files and tell the proxy: before anything is changed."""
+
+    def safe(self, candidate: Candidate) -> None:
+        """Raise unless somebody will answer after the change, as far as the proxy knows. `--force` does not ask."""
+
+    def stage(self, candidate: Candidate) -> list[Problem]:
+        """Verify the candidate, and let the proxy test it, while every live file stays as it is. Raises Rejected."""
+
+    def capture(self, candidate: Candidate) -> Any:
         """What serves now, as data; None when the proxy does not run."""
 
-    def apply(self, token: Any) -> None:
-        """Tell the proxy to take the config on disk."""
+    def apply(self, candidate: Candidate, token: Any) -> None:
+        """Tell the proxy to take the change, which is on disk already."""
 
-    def prove(self, token: Any) -> Any:
-        """Wait for proof that what `token` saw no longer takes new requests, and return what drains now.
+    def prove(self, candidate: Candidate, token: Any) -> Any:
+        """Wait for proof that it did, and return what drains now. Raises NotTaken."""
 
-        Raises NotTaken.
+    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:
+        """The files are as before again: make what runs agree with them. False when it cannot be shown that it does.
+
+        `applied` is False when `apply` was never called.
         """
 
-    def untouched(self, token: Any) -> bool:
-        """True when just what `token` saw serves still: nothing was taken."""
+    def facts(self) -> dict[str, object]:
+        """What `--json` should say besides of the change just made."""
 
-    def leftovers(self) -> Any:
+    # the old side
+
+    def leftovers(self, pool: str = "") -> Any:
         """What earlier changes left behind and is still there, in the form that `draining` takes."""
 
     def draining(self, token: Any) -> Left | None:
         """What of `token` is still there; None when the old side has drained."""
 
-    def connections(self, endpoints: list[Endpoint]) -> dict[Endpoint, int]:
-        """Open connections to each endpoint."""
+    def press(self, token: Any) -> str:
+        """Make clients leave that come back to the old side as long as it lets them. What was done; empty for nothing."""
+
+    def cut(self, token: Any) -> str:
+        """End what is still there. What was done; empty where that is not possible."""

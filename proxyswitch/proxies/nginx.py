@@ -9,9 +9,9 @@ from proxyswitch.conf.nginx import chain, pools
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.pools import Upstream
 from proxyswitch.errors import UsageError
-from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ProcessId
+from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
 from proxyswitch.proxies import nginx_master, nginx_reload
-from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options
+from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options, Seen
 from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.proxies.nginx_reload import Generation
 from proxyswitch.system import files, proc, signals
@@ -28,8 +28,15 @@ class Nginx:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.conf, self.master = self._locate()
+        if options.mode not in ("", "reload"):
+            raise UsageError(f"--mode {options.mode}: nginx takes a change by a reload", next_step="leave --mode out")
+        self.options = options._replace(conf=self.conf)
         self._config: Config | None = None
         self._test_seconds = 0.0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.conf,)
 
     # where it is
 
@@ -108,7 +115,29 @@ class Nginx:
             )
         return found[0]
 
+    def serving(self, pool: Pool) -> Pool:
+        return pool
+
+    def seen(self, pools: list[Pool]) -> dict[tuple[str, str], Seen]:
+        from proxyswitch.system import net
+
+        counts = net.connections([s.endpoint for p in pools for s in p.servers if s.endpoint])
+        return {(p.name, s.label): Seen(counts.get(s.endpoint)) for p in pools for s in p.servers if s.endpoint}
+
     # changing it
+
+    def mode(self, candidate: Candidate) -> str:  # noqa: ARG002  # it is the same for every change
+        return "reload" if self.running() else "file"
+
+    def stale(self, candidate: Candidate) -> str:  # noqa: ARG002  # a reload takes the whole config
+        pending = self.pending()
+        return f"{', '.join(pending)}: changed after nginx last loaded it; reloading" if pending else ""
+
+    def safe(self, candidate: Candidate) -> None:
+        """nginx does not tell who answers."""
+
+    def facts(self) -> dict[str, object]:
+        return {}
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
         from proxyswitch.conf.nginx import edits
@@ -179,35 +208,48 @@ class Nginx:
         documents = (self._config or self.config()).documents.values()
         return sorted(d.path for d in documents if files.modified(d.real) > loaded)
 
-    def capture(self) -> Any:
+    def capture(self, candidate: Candidate) -> Any:  # noqa: ARG002
+        return self._now()
+
+    def _now(self) -> Any:
         if not self.master or not self.running():
             return None
         nginx_reload.check_generations(nginx_reload.workers(self.master.process), self.options.max_old_workers)
         return _as_data(nginx_reload.capture(self.master.process, self._error_log()))
 
-    def apply(self, token: Any) -> None:
+    def apply(self, candidate: Candidate, token: Any) -> None:  # noqa: ARG002
         nginx_reload.reload(_as_generation(token).master)
 
-    def prove(self, token: Any) -> Any:
+    def prove(self, candidate: Candidate, token: Any) -> Any:  # noqa: ARG002
+        return self._proven(token)
+
+    def _proven(self, token: Any) -> Any:
         before = _as_generation(token)
         nginx_reload.prove(before, max(self.options.reload_timeout, 3 + 10 * self._test_seconds))
         return [[p.pid, p.start] for p in before.active | before.old]
 
-    def untouched(self, token: Any) -> bool:
-        before = _as_generation(token)
-        return proc.alive(before.master) and nginx_reload.untouched(before)
+    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:  # noqa: ARG002  # a reload takes all
+        """It took the restored config now, or it never took the other one."""
+        now = self._now()
+        nginx_reload.reload(_as_generation(now).master)
+        try:
+            self._proven(now)
+        except NotTaken:
+            return _untouched(now) and not (applied and not _untouched(token))
+        return True
 
     # the old side
 
     def draining(self, token: Any) -> Left | None:
         return nginx_reload.draining([ProcessId(pid, start) for pid, start in token or []])
 
-    def connections(self, endpoints: list[Endpoint]) -> dict[Endpoint, int]:
-        from proxyswitch.system import net
+    def press(self, token: Any) -> str:  # noqa: ARG002
+        return ""
 
-        return net.connections(endpoints)
+    def cut(self, token: Any) -> str:  # noqa: ARG002
+        return ""
 
-    def leftovers(self) -> Any:
+    def leftovers(self, pool: str = "") -> Any:  # noqa: ARG002  # an old worker may hold requests to any pool
         old = nginx_reload.workers(self.master.process).old if self.master else ()
         return [[p.pid, p.start] for p in sorted(old, key=lambda p: p.start)]
 
@@ -269,6 +311,11 @@ def _verify(config: Config, upstream: Upstream, changed: dict[str, bytes], chang
     for real in {line.document.real for line in reading.upstream.lines} | {reading.upstream.document.real}:
         if reading.before.documents[real].data is not reading.after.documents[real].data:
             referee.check(reading.upstream, real, reading.after.documents[real].data, change)
+
+
+def _untouched(token: Any) -> bool:
+    before = _as_generation(token)
+    return proc.alive(before.master) and nginx_reload.untouched(before)
 
 
 def _as_data(generation: Generation) -> dict[str, Any]:

@@ -99,6 +99,11 @@ def parse_title(title: str) -> tuple[str, Arguments]:
     return words[0], Arguments(given.get("c", ""), given.get("p", ""), given.get("g", ""), given.get("e", ""))
 
 
+def here() -> bool:
+    """True when nginx is installed or runs."""
+    return shutil.which("nginx") is not None or any(os.access(p, os.X_OK) for p in PLACES) or bool(masters())
+
+
 def masters() -> list[Master]:
     """Every nginx master of this machine that is not in a container of its own."""
     found = (master_at(pid) for pid in proc.pids())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from proxyswitch.errors import Failed, NeedsPerson, NotDrained, ProxyswitchError, UsageError
-from proxyswitch.release import history, hooks, intents, plan, steps, transaction
+from proxyswitch.release import history, hooks, intents, places, plan, steps, transaction, undoing
 from proxyswitch.release.engine import Engine, plan_of
 from proxyswitch.release.history import Entry
 from proxyswitch.release.journal import Journal
@@ -49,7 +49,7 @@ def prepare(world: World, request: Request) -> Prepared:
     """Look at everything and plan; nothing is changed. Raises what would stop the release for certain."""
     app = world.app(request.app)
     proxy = world.proxy(app.proxy)
-    pool = proxy.pool(app.pool)
+    pool = proxy.serving(proxy.pool(app.pool))
     release = Release(request.app, app, pool, world.instances(request.app), request.version, request.slot)
     old = plan.old_slot(release)
     running = release.instances.get(old.name) if old else None
@@ -109,7 +109,8 @@ def _run(world: World, prepared: Prepared) -> Entry:
         _failed(world, prepared, engine, error)
         raise
     try:
-        return _record(journal, msgspec.structs.replace(entry, seconds=round(clock.now() - begun, 3)))
+        seconds, mode = round(clock.now() - begun, 3), engine.outcome.mode
+        return _record(journal, msgspec.structs.replace(entry, seconds=seconds, mode=mode))
     except ProxyswitchError as error:
         raise NeedsPerson(
             f"{name} {entry.version} is released, but that cannot be written down: {error.what}",
@@ -185,7 +186,7 @@ def last_release(app: str) -> Entry:
 
 def recover(world: World, app: str) -> str:
     """Finish or take back an interrupted release; the app's lock is held. Returns in words what was done, or nothing."""
-    transaction.clear([str(state.folder() / "apps" / app)])
+    places.clear([str(state.folder() / "apps" / app)])
     journal = journal_of(app)
     interrupted = plan_of(journal)
     if interrupted is None:
@@ -216,11 +217,9 @@ def _resumed(world: World, engine: Engine, interrupted: Plan) -> str:
 
 def finish_proxy(world: World, proxy: str) -> bool:
     """Finish or take back an interrupted change of a proxy's config. True when there was one."""
-    from proxyswitch.system import locks
-
-    at = transaction.places(world.proxy(proxy))
-    with locks.hold(at.lock, f"the config {world.proxy(proxy).conf}", world.proxy_timeout):
-        return transaction.recover(world.proxy(proxy), at, world.report)
+    found = world.proxy(proxy)
+    with places.hold(found, world.proxy_timeout):
+        return undoing.recover(found, places.places(found), world.report)
 
 
 def with_lock(world: World, app: str, act: Callable[[], None]) -> None:

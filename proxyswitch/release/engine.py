@@ -16,16 +16,14 @@ import msgspec
 from proxyswitch import durations
 from proxyswitch.errors import Failed, Interrupted, NeedsPerson, NotDrained, ProxyswitchError
 from proxyswitch.model import Pool, PoolChange
-from proxyswitch.proxies.base import Left, Proxy
-from proxyswitch.release import history, intents, steps
+from proxyswitch.proxies.base import Proxy
+from proxyswitch.release import draining, history, intents, steps
 from proxyswitch.release.history import History
 from proxyswitch.release.journal import Journal
 from proxyswitch.release.steps import AnyStep, Plan
 from proxyswitch.release.transaction import Tag, Transaction
 from proxyswitch.release.world import World
 from proxyswitch.system import clock, signals, state
-
-REPORT_EVERY = 10.0
 
 
 @dataclass(slots=True)
@@ -35,7 +33,8 @@ class Outcome:
     changed: bool = False
     change: PoolChange | None = None
     pool: Pool | None = None
-    running: bool = True
+    mode: str = ""
+    facts: dict[str, object] = field(default_factory=dict)
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
@@ -148,7 +147,7 @@ class Engine:
         if self.proxy.draining(token) is None or not instances.runs(self.world, step.app, step.slot):
             return
         self.world.report(f"waiting at most {durations.show(seconds)} for requests that {step.app} {step.version} answers")
-        left = self._wait_for_old(token, seconds)
+        left = draining.wait(self.world, self.proxy, token, seconds)
         if left:
             self.world.report(f"warning: after {durations.show(seconds)} there is still: {left.what}")
 
@@ -225,39 +224,27 @@ class Engine:
         self.old_side = transaction.old_side
         self.outcome.changed = transaction.changed
         self.outcome.change = transaction.change
-        self.outcome.pool = transaction.candidate.pool if transaction.candidate else None
-        self.outcome.running = self.proxy.running()
+        if transaction.candidate:
+            self.outcome.pool = transaction.candidate.pool
+            self.outcome.mode = self.proxy.mode(transaction.candidate)
+            self.outcome.facts = self.proxy.facts()
 
     def _drain(self, step: steps.Drain) -> None:
         """Wait for exactly those who served before the switch; whoever reloads later does not make it longer."""
-        token = self.old_side if self.old_side is not None and not step.earlier else self.proxy.leftovers()
-        left = self._wait_for_old(token, step.seconds)
+        token = self.old_side if self.old_side is not None and not step.earlier else self.proxy.leftovers(step.pool)
+        left = draining.wait(self.world, self.proxy, token, step.seconds, close=step.close)
         if left is None:
             return
         message = f"after {durations.show(step.seconds)} there is still: {left.what}"
         if step.earlier:
             raise Failed(
                 f"the slot is not free yet: {message}",
-                next_step="wait for them, or set worker_shutdown_timeout in nginx.conf; then run it again",
+                next_step="wait for them, then run it again; --drain sets how long at most",
             )
         raise NotDrained(
             f"{step.pool} has switched, but the old side has not drained: {message}",
             next_step="run the same command again to wait on, then stop the old side",
         )
-
-    def _wait_for_old(self, token: Any, seconds: float) -> Left | None:
-        begun, reported = clock.now(), clock.now()
-        deadline, pause = clock.Deadline.after(seconds), 0.01
-        while True:
-            left = self.proxy.draining(token)
-            if left is None or deadline.over:
-                return left
-            self.world.tick(clock.now() - begun, seconds, left)
-            if clock.now() - reported >= REPORT_EVERY:
-                reported = clock.now()
-                self.world.report(f"draining for {durations.show(clock.now() - begun)}: {left.what}")
-            clock.sleep(min(pause, deadline.left))
-            pause = min(pause * 1.5, 0.25)
 
     def _start(self, step: steps.StartInstance) -> None:
         from proxyswitch.release import instances

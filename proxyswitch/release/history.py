@@ -31,6 +31,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     pool: str = ""
     proxy: str = "nginx"
     conf: str = ""
+    mode: str = ""
     change: PoolChange | None = None
     after: tuple[Server, ...] = ()
     app: str = ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import count, islice
 
 from msgspec import Struct
 
 from proxyswitch.errors import ProxyswitchError, UsageError
-from proxyswitch.model import Endpoint, Pool, PoolChange, Server, ServerChange, ServerState, with_state
+from proxyswitch.model import Endpoint, Pool, PoolChange, Server, ServerChange, ServerState, serving, with_state
 
 
 class Intent(Struct, frozen=True, tag=True):
@@ -35,6 +36,10 @@ class SetWeights(Intent, frozen=True):
     weights: tuple[tuple[str, int], ...]
 
 
+class AsItIs(Intent, frozen=True):
+    """What runs becomes as the lines of the pool say: nothing else changes."""
+
+
 class Exactly(Intent, frozen=True):
     """This very change, for instance the inverse of an earlier one. `lenient` leaves out what no longer fits."""
 
@@ -51,8 +56,9 @@ def changes(intent: Intent, pool: Pool, *, force: bool = False) -> PoolChange:
 
     Raises UsageError for a server that is not there and for what would leave the pool without a live server.
     """
-    wanted = _wanted(intent, pool)
-    change = PoolChange(pool.name, tuple(c for c in wanted if c.before != c.after))
+    wanted = list(_wanted(intent, pool))
+    kept = tuple(c.after for c in wanted if c.before == c.after and c.after)
+    change = PoolChange(pool.name, tuple(c for c in wanted if c.before != c.after), kept)
     if change.servers and not force:
         _guard(pool, change)
     return change
@@ -68,14 +74,20 @@ def _wanted(intent: Intent, pool: Pool) -> Iterable[ServerChange]:
             return _set_weights(intent, pool)
         case Exactly():
             return _exactly(intent, pool)
+        case AsItIs():
+            return [ServerChange(s, replace(s, drain=s.down)) for s in pool.servers]
     raise NotImplementedError(type(intent))
+
+
+# What clients get when no server is left.
+_STATUS = {"nginx": 502, "haproxy": 503}
 
 
 def _guard(pool: Pool, change: PoolChange) -> None:
     after = list(change.result(pool.servers).elements())
-    if not any(server.live for server in after):
+    if not serving(pool.proxy, after):
         raise UsageError(
-            f"that would leave {pool.name} without a live server: every request would fail with 502",
+            f"that would leave {pool.name} without a live server: every request would fail with {_STATUS[pool.proxy]}",
             next_step="switch to another server first: proxyswitch switch " + pool.name + " ADDRESS",
         )
 
@@ -85,18 +97,49 @@ def _switch(intent: SwitchTo, pool: Pool) -> Iterable[ServerChange]:
     lines = dict.fromkeys(pool.find(t) for t in intent.targets)  # a target that is named twice counts once
     named = [s for found in lines for s in found]
     new = list(dict.fromkeys(_address(t, pool) for t in intent.targets if not pool.find(t)))
-    others = [s for s in pool.servers if s.live and s not in named]
+    others = [s for s in pool.live if s not in named]
     taken_over, rest = others[: len(new)], others[len(new) :]
-    swapped = any(s.backup for s in named)  # the pool keeps its idle side as backup: the sides change places
-    yield from (ServerChange(s, replace(s, down=False, backup=False)) for s in named)
+    yield from (ServerChange(s, _awake(s, pool)) for s in named)
     yield from (ServerChange(s, replace(s, address=a)) for s, a in zip(taken_over, new, strict=False))
-    yield from (ServerChange(s, replace(s, backup=True) if swapped else replace(s, down=True)) for s in rest)
-    yield from (ServerChange(None, Server(a)) for a in new[len(taken_over) :])
+    yield from (ServerChange(s, after) for s, after in _aside(pool, named, rest))
+    yield from (ServerChange(None, _added(pool, a, i)) for i, a in enumerate(new[len(taken_over) :]))
+
+
+def _awake(server: Server, pool: Pool) -> Server:
+    """A target comes to life. A backup of nginx changes places with the live side; HAProxy's becomes live as it is."""
+    return replace(server, down=False, backup=server.backup and pool.proxy == "haproxy")
+
+
+def _aside(pool: Pool, named: list[Server], rest: list[Server]) -> Iterable[tuple[Server, Server]]:
+    """What becomes of the servers that are no target."""
+    swapped = any(s.backup for s in named)  # the pool keeps its idle side as backup: the sides change places
+    for server in rest:
+        yield server, replace(server, backup=True) if swapped and pool.proxy == "nginx" else _out(server)
+    if pool.proxy != "haproxy":
+        return
+    for server in pool.servers:  # what is out already, and backups, which HAProxy would ask before the target
+        if server not in named and server not in rest and (server.down or (swapped and server.backup)):
+            yield server, _out(server)
+
+
+def _out(server: Server) -> Server:
+    return with_state(server, ServerState.DRAIN)
+
+
+def _added(pool: Pool, address: str, number: int) -> Server:
+    """A new line. A server of HAProxy needs a name, and is checked as its neighbours are."""
+    if pool.proxy != "haproxy":
+        return Server(address)
+    names = {s.name for s in pool.servers}
+    free = (f"{pool.name}-{n}" for n in count(len(names) + 1) if f"{pool.name}-{n}" not in names)
+    checked = any("check" in s.params for s in pool.servers)
+    return Server(address, params=("check",) if checked else (), name=next(islice(free, number, None)))
 
 
 def _address(target: str, pool: Pool) -> str:
     try:
-        return str(Endpoint.parse(target))
+        endpoint = Endpoint.parse(target)
+        return f"unix@{endpoint.path}" if endpoint.path and pool.proxy == "haproxy" else str(endpoint)
     except ValueError as error:
         known = [s.label for s in pool.servers]
         close = get_close_matches(target, known, 1, 0.6)
@@ -118,7 +161,7 @@ def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
             raise UsageError(f"{name} is named twice: which weight is it to have?")
         seen.add(found)
         for server in found:
-            after = replace(server, down=True) if weight == 0 else replace(server, weight=weight, down=False)
+            after = _out(server) if weight == 0 else replace(server, weight=weight, down=False)
             yield ServerChange(server, after)
 
 
@@ -134,11 +177,19 @@ def _found(name: str, pool: Pool) -> tuple[Server, ...]:
 
 def _exactly(intent: Exactly, pool: Pool) -> Iterable[ServerChange]:
     if intent.change.fits(pool.servers):
-        return intent.change.servers
+        return map(_gently, intent.change.servers)
     if not intent.lenient:
         raise Changed(f"the pool {pool.name} was changed since: {difference(intent.change, pool)}")
     fitting = [c for c in intent.change.servers if c.before is None or c.before in pool.servers]
     return [c for c in fitting if c.before is not None or c.after not in pool.servers]
+
+
+def _gently(change: ServerChange) -> ServerChange:
+    """A server that goes out again finishes what it has."""
+    before, after = change.before, change.after
+    if before and after and after.down and not before.down:
+        return ServerChange(before, replace(after, drain=True))
+    return change
 
 
 def difference(change: PoolChange, pool: Pool) -> str:
@@ -146,6 +197,13 @@ def difference(change: PoolChange, pool: Pool) -> str:
     expected = ", ".join(describe(c.before) for c in change.servers if c.before)
     there = ", ".join(describe(s) for s in pool.servers)
     return f"expected {expected or 'nothing'}; it has {there or 'nothing'}"
+
+
+def described(before: Server | None, after: Server | None) -> str:
+    """What becomes of a server, in a few words; the address of one with a name only where it changes."""
+    if before and after and before.name and before.address != after.address:
+        return f"{describe(before)} {before.address} → {describe(after)} {after.address}"
+    return f"{describe(before) if before else 'nothing'} → {describe(after) if after else 'nothing'}"
 
 
 def describe(server: Server) -> str:

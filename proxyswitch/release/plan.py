@@ -26,12 +26,18 @@ from proxyswitch.settings import App
 
 
 def change_pool(
-    pool: str, intent: AnyIntent, *, gates: tuple[WaitHealthy, ...] = (), drain: float = 0, force: bool = False
+    pool: str,
+    intent: AnyIntent,
+    *,
+    gates: tuple[WaitHealthy, ...] = (),
+    drain: float = 0,
+    close: bool = False,
+    force: bool = False,
 ) -> Plan:
     """One pool is changed: healthy first, then edit, proof, and a wait for the old side if one is wanted (seconds)."""
     steps: tuple[AnyStep, ...] = (*gates, EditConfig(pool, intent, force=force), Prove(pool))
     commit = len(steps)
-    return Plan((*steps, Drain(pool, drain)) if drain else steps, commit)
+    return Plan((*steps, Drain(pool, drain, close=close)) if drain else steps, commit)
 
 
 class Release(Struct, frozen=True):

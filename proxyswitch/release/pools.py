@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxyswitch.errors import Failed, UsageError
-from proxyswitch.model import Pool, Server
+from proxyswitch.model import Pool, PoolChange, Server, ServerChange
 from proxyswitch.proxies.base import Candidate, Proxy
 from proxyswitch.release import history, intents, plan, transaction
 from proxyswitch.release.engine import Engine, Outcome
@@ -18,7 +18,8 @@ from proxyswitch.release.transaction import Tag
 from proxyswitch.release.world import World
 from proxyswitch.system import state
 
-POOL_CHANGES = (history.SWITCH, "weight", "set")
+RECONCILE = "reconcile"
+POOL_CHANGES = (history.SWITCH, "weight", "set", RECONCILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Wish:
     health: tuple[str, ...] = ()
     health_total: float = 60.0
     drain: float = 0.0
+    close: bool = False
     force: bool = False
     undoes: str = ""
 
@@ -46,13 +48,15 @@ def change(world: World, wish: Wish) -> Outcome:
 
 def _steps(wish: Wish) -> Plan:
     gates = tuple(WaitHealthy(url=url, total=wish.health_total) for url in wish.health)
-    return plan.change_pool(wish.pool, wish.intent, gates=gates, drain=wish.drain, force=wish.force)
+    return plan.change_pool(wish.pool, wish.intent, gates=gates, drain=wish.drain, close=wish.close, force=wish.force)
 
 
-def preview(world: World, wish: Wish) -> tuple[Candidate, Plan]:
-    """What it would do."""
-    candidate = transaction.preview(world.proxy(wish.proxy), wish.pool, wish.intent, force=wish.force)
-    return candidate, _steps(wish)
+def preview(world: World, wish: Wish) -> tuple[Candidate, Plan, str]:
+    """What it would do: to the files, step by step, and why although no file changes."""
+    proxy = world.proxy(wish.proxy)
+    candidate = transaction.preview(proxy, wish.pool, wish.intent, force=wish.force)
+    stale = proxy.stale(candidate) if not candidate.files and proxy.running() else ""
+    return candidate, _steps(wish), stale
 
 
 def past() -> History:
@@ -68,7 +72,7 @@ def last_change(proxy: Proxy, pool: str = "") -> Entry:
 
     def fits(e: Entry) -> bool:
         meant = e.pool == pool if pool else not e.release
-        return e.kind in POOL_CHANGES and e.change is not None and e.conf == conf and meant
+        return e.kind in POOL_CHANGES and bool(e.change and e.change.servers) and e.conf == conf and meant
 
     entry = past().last(fits)
     if entry is None:
@@ -79,6 +83,23 @@ def last_change(proxy: Proxy, pool: str = "") -> Entry:
             next_step=f"take the release back: proxyswitch rollback {entry.app}",
         )
     return entry
+
+
+def reconciling(proxy: Proxy, pool: str, *, by_file: bool, force: bool) -> Wish:
+    """What makes the lines of a pool and what runs of it agree: the one or the other follows."""
+    there = proxy.pool(pool)
+    if by_file:
+        return Wish(pool, intents.AsItIs(), RECONCILE, proxy.name, force=force)
+    now = {server.name: server for server in proxy.serving(there).servers}
+    changes = tuple(ServerChange(s, replace(now[s.name], where=s.where)) for s in there.servers if s.name)
+    return Wish(pool, intents.Exactly(PoolChange(pool, changes)), RECONCILE, proxy.name, force=force)
+
+
+def last_changed(proxies: list[Proxy]) -> Proxy | None:
+    """The one of these proxies that was changed last, as far as that can be taken back."""
+    confs = {os.path.realpath(proxy.conf): proxy for proxy in proxies}
+    entry = past().last(lambda e: e.kind in POOL_CHANGES and not e.release and e.conf in confs)
+    return confs[entry.conf] if entry else None
 
 
 def rollback_wish(proxy: Proxy, entry: Entry, *, drain: float, force: bool) -> Wish:

@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 
 from proxyswitch.errors import Busy, ProxyswitchError
-from proxyswitch.release import deploy, transaction
+from proxyswitch.proxies import PROXIES
+from proxyswitch.proxies.base import Options
+from proxyswitch.release import deploy, places, undoing
 from proxyswitch.release.journal import Journal, Record
 from proxyswitch.release.world import World
 from proxyswitch.system import locks, state
@@ -43,10 +45,11 @@ def recover_all(world: World, *, keep: bool) -> Iterator[tuple[str, ProxyswitchE
 
 def _clear(world: World) -> None:
     """A run that was killed before its journal began has left its copies beside the config, and no other trace."""
-    with contextlib.suppress(ProxyswitchError):  # without a proxy, or a config that can be read, there are none
-        proxy = world.proxy()
-        pools = {os.path.dirname(os.path.realpath(pool.where.path)) for pool in proxy.pools()}
-        transaction.clear({os.path.dirname(proxy.conf), *pools})
+    for name in PROXIES:
+        with contextlib.suppress(ProxyswitchError):  # without a proxy, or a config that can be read, there are none
+            proxy = world.proxy(name)
+            pools = {os.path.dirname(os.path.realpath(pool.where.path)) for pool in proxy.pools()}
+            places.clear({os.path.dirname(proxy.conf), *pools})
 
 
 def _one(world: World, journal: Journal, name: str, *, keep: bool) -> str:
@@ -56,7 +59,7 @@ def _one(world: World, journal: Journal, name: str, *, keep: bool) -> str:
         return ""
     if name.startswith("app-"):
         return _app(world, name.removeprefix("app-"))
-    return _proxy(world, records[0]["conf"], name.partition("-")[0], keep=keep)
+    return _proxy(world, records[0], name.partition("-")[0], keep=keep)
 
 
 def _drop(journal: Journal, name: str) -> None:
@@ -74,11 +77,12 @@ def _app(world: World, app: str) -> str:
         return deploy.recover(world, app)
 
 
-def _proxy(world: World, conf: str, name: str, *, keep: bool) -> str:
-    other = World(world.settings, world.options._replace(conf=conf), world.lock_timeout, world.report, world.tick)
+def _proxy(world: World, begun: Record, name: str, *, keep: bool) -> str:
+    conf, options = begun["conf"], Options(**begun["found_by"])
+    other = World(world.settings, {name: options}, world.lock_timeout, world.report, world.tick)
     proxy = other.proxy(name)
-    at = transaction.places(proxy)
-    with locks.hold(at.lock, f"the config {conf}", other.proxy_timeout):
+    at = places.places(proxy)
+    with places.hold(proxy, other.proxy_timeout):
         if keep:
-            return f"{conf}: kept as it is" if transaction.keep(at) else ""
-        return f"{conf}: recovered" if transaction.recover(proxy, at, world.report) else ""
+            return f"{conf}: kept as it is" if undoing.keep(at) else ""
+        return f"{conf}: recovered" if undoing.recover(proxy, at, world.report) else ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxyswitch.release.intents import Exactly, SetState, SetWeights, SwitchTo
+from proxyswitch.release.intents import AsItIs, Exactly, SetState, SetWeights, SwitchTo
 
-AnyIntent = SwitchTo | SetState | SetWeights | Exactly
+AnyIntent = SwitchTo | SetState | SetWeights | Exactly | AsItIs
 
 
 class Step(Struct, frozen=True, tag=True):
@@ -76,12 +76,13 @@ class Watch(Step, frozen=True):
 class Drain(Step, frozen=True):
     """Wait until the old side has finished its requests, at most that many seconds.
 
-    `earlier` waits for what reloads before this plan left behind.
+    `earlier` waits for what changes before this plan left behind; `close` ends, when time is up, what is still there.
     """
 
     pool: str
     seconds: float
     earlier: bool = False
+    close: bool = False
 
 
 AnyStep = RunHook | StartInstance | StopInstance | WaitHealthy | EditConfig | Prove | Watch | Drain
@@ -126,7 +127,7 @@ def describe(step: Step) -> str:
         case EditConfig():
             return f"change {step.pool}: {_wish(step.intent)}"
         case Drain():
-            whom = "what earlier reloads left behind" if step.earlier else f"the old side of {step.pool}"
+            whom = "what earlier changes left behind" if step.earlier else f"the old side of {step.pool}"
             return f"wait for {whom} to drain, at most {step.seconds:g} s"
         case _:
             return _WORDS[type(step)].format(step)
@@ -142,3 +143,5 @@ def _wish(intent: AnyIntent) -> str:
             return ", ".join(f"{name} gets weight {weight}" for name, weight in intent.weights)
         case Exactly():
             return "take the earlier change back"
+        case AsItIs():
+            return "what runs becomes as the file says"

@@ -1,4 +1,4 @@
-"""One change of one proxy's config, from the lock to the proof; and what a killed one left, finished or undone.
+"""One change of one proxy's config, from the lock to the proof.
 
 The order matters. The coming bytes lie flushed beside the file before the journal speaks of them; the journal speaks before
 the file is renamed; the file is renamed before the proxy is told. So at every instant the config on disk is valid, and
@@ -9,45 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from proxyswitch.errors import Failed, NeedsPerson, ProxyswitchError
+from proxyswitch.errors import Failed
 from proxyswitch.model import Pool, PoolChange, Server
-from proxyswitch.proxies.base import Candidate, FileChange, NotTaken, Proxy
-from proxyswitch.release import history, intents
-from proxyswitch.release.history import Entry, History
+from proxyswitch.proxies.base import Candidate, FileChange, Proxy
+from proxyswitch.release import history, intents, places
+from proxyswitch.release.history import Entry
 from proxyswitch.release.intents import Intent
-from proxyswitch.release.journal import Journal, Record
-from proxyswitch.system import clock, files, locks, state
+from proxyswitch.release.places import clear
+from proxyswitch.release.undoing import recover, undo
+from proxyswitch.system import clock, files, locks
 
 TRIES = 3
+RELOAD = "reload"
 KEPT_BACKUPS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where the state of one proxy lies."""
-
-    lock: Path
-    journal: Journal
-    history: History
-    backups: Path
-
-
-def places(proxy: Proxy) -> Files:
-    """The state of that proxy, keyed by the real path of its main config; folders are made where missing."""
-    key = f"{proxy.name}-{state.key(proxy.conf)}"
-    return Files(
-        state.sub("locks") / f"{key}.lock",
-        Journal(state.sub("journal") / f"{key}.jsonl"),
-        History(state.folder() / "history.jsonl"),
-        state.sub("backups"),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +48,19 @@ class Transaction:
         self.report = report
         self.timeout = timeout
         self.tag = tag or Tag()
-        self.at = places(proxy)
+        self.at = places.places(proxy)
         self.id = history.new_id()
         self.begun = clock.now()
         self.scope = contextlib.ExitStack()
         self.candidate: Candidate | None = None
         self.token: Any = None
         self.old_side: Any = None
-        self.reloads = False
+        self.acts = False
 
     @property
     def changed(self) -> bool:
-        """True when files were written or the proxy was told to load them."""
-        return bool(self.candidate and self.candidate.files) or self.reloads
+        """True when files were written or the proxy was told something."""
+        return self.acts
 
     @property
     def change(self) -> PoolChange | None:
@@ -88,36 +68,45 @@ class Transaction:
 
     def open(self, pool: str, intent: Intent, *, force: bool = False) -> None:
         """Lock, recover, edit, stage, write, apply. When this raises, the caller must `abort`."""
-        self.scope.enter_context(locks.hold(self.at.lock, f"the config {self.proxy.conf}", self.timeout))
+        self.scope.enter_context(places.hold(self.proxy, self.timeout))
         recover(self.proxy, self.at, self.report)
         for _ in range(TRIES):
             candidate = self._candidate(pool, intent, force=force)
-            if candidate is None or self._write(candidate):
-                return self._apply()
+            if not self._needed(candidate, force=force):
+                self.candidate = candidate
+                return
+            if self._write(candidate):
+                self._apply(candidate)
+                return
         raise Failed(
             f"{self.proxy.conf}: somebody keeps changing the config while we work; nothing was written",
             next_step="run it again when the editing is done",
         )
 
-    def _candidate(self, pool: str, intent: Intent, *, force: bool) -> Candidate | None:
-        """The edit, tested by the proxy; None when the pool is as wanted already."""
+    def _candidate(self, pool: str, intent: Intent, *, force: bool) -> Candidate:
+        """The edit; without a file when the pool's lines are as wanted already."""
         now = self.proxy.pool(pool)
         change = intents.changes(intent, now, force=force)
-        self.candidate = Candidate(now, change, ())
-        if not change.servers:
-            return None
-        candidate = self.proxy.candidate(pool, change)
-        self._warn_of_pending()
-        self._test(candidate)
-        return candidate
+        return self.proxy.candidate(pool, change) if change.servers else Candidate(now, change)
 
-    def _test(self, candidate: Candidate) -> None:
-        """May we, and does the proxy accept it? Every live file stays as it is."""
+    def _needed(self, candidate: Candidate, *, force: bool) -> bool:
+        """False when nothing is to be done; else it is tested whether it may be done, and whether the proxy accepts it."""
+        stale = "" if candidate.files or not self.proxy.running() else self.proxy.stale(candidate)
+        if not candidate.files and not stale:
+            return False
+        self._warn_of_pending(candidate)
         self.proxy.allowed(candidate)
+        if not force:
+            self.proxy.safe(candidate)
         for problem in self.proxy.stage(candidate):
             self.report(f"warning: {problem}")
+        if stale and not candidate.change.servers:
+            self.report(stale)
+        return True
 
-    def _warn_of_pending(self) -> None:
+    def _warn_of_pending(self, candidate: Candidate) -> None:
+        if not candidate.files or self.proxy.mode(candidate) != RELOAD:
+            return
         for path in self.proxy.pending():
             self.report(
                 f"warning: {path} was changed after {self.proxy.name} last loaded it; this reload makes that live too"
@@ -132,9 +121,9 @@ class Transaction:
                 temps.append(files.prepare(file.real, file.after, "new"))
             if any(files.read(f.real) != f.before for f in candidate.files):
                 return False
-            self.token = self.proxy.capture()
+            self.token = self.proxy.capture(candidate)
             self._announce(candidate)
-            self.candidate = candidate
+            self.candidate, self.acts = candidate, True
             for file, temp in zip(candidate.files, temps, strict=True):
                 self._put(file, temp)
         finally:
@@ -150,6 +139,8 @@ class Transaction:
             pid=os.getpid(),
             user=locks.user(),
             conf=self.proxy.conf,
+            found_by=self.proxy.options._asdict(),
+            token=self.token,
             entry=msgspec.to_builtins(self._entry(candidate)),
             files=[
                 {
@@ -182,29 +173,16 @@ class Transaction:
         )
         files.overwrite(file.real, file.after)
 
-    def _apply(self) -> None:
-        """Tell the proxy, if it runs: after a change, or when it has not loaded what the files say already."""
-        assert self.candidate is not None  # noqa: S101  # for the type checker: open() made it
-        if not self.candidate.files and self._stale(self.candidate):
-            self.token = self.proxy.capture()
-            self._announce(self.candidate)
-            self.reloads = True
+    def _apply(self, candidate: Candidate) -> None:
+        """Tell the proxy, if it runs."""
         if self.token is not None:
-            self.at.journal.add("applying", token=self.token)
-            self.proxy.apply(self.token)
-
-    def _stale(self, candidate: Candidate) -> bool:
-        """The file says so already, but the proxy runs something older: it must load it before that is true."""
-        pending = self.proxy.pending() if self.proxy.running() else []
-        if pending:
-            self._test(candidate)
-            self.report(f"{', '.join(pending)}: changed after {self.proxy.name} last loaded it; reloading")
-        return bool(pending)
+            self.at.journal.add("applying")
+            self.proxy.apply(candidate, self.token)
 
     def prove(self) -> None:
         """Wait for the proof. Raises NotTaken; then the caller must `abort`."""
-        if self.token is not None:
-            self.old_side = self.proxy.prove(self.token)
+        if self.token is not None and self.candidate:
+            self.old_side = self.proxy.prove(self.candidate, self.token)
 
     def settle(self) -> None:
         """Write history, and let the lock go: from here on it is done. When this raises, the caller must `abort`."""
@@ -227,6 +205,7 @@ class Transaction:
             pool=candidate.pool.name,
             proxy=self.proxy.name,
             conf=os.path.realpath(self.proxy.conf),
+            mode=self.proxy.mode(candidate),
             change=candidate.change,
             after=after,
             app=self.tag.app,
@@ -254,123 +233,12 @@ def _plain(server: Server) -> Server:
     return Server(**{**asdict(server), "where": None})
 
 
-def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
-    """Finish or undo what a killed run left; the lock is held. True when there was something. Raises NeedsPerson."""
-    records = at.journal.records()
-    clear([os.path.dirname(proxy.conf)])
-    if not records:
-        at.journal.end()
-        return False
-    if records[-1]["kind"] == "proven" and not _taken_back(records):
-        at.history.add_once(msgspec.convert(records[0]["entry"], Entry))
-        at.journal.end()
-        report(f"{proxy.conf}: finished an interrupted change: {_told(records)}")
-        return True
-    undo(proxy, at)
-    report(f"{proxy.conf}: took back an interrupted change: {_told(records)}")
-    return True
-
-
-def _taken_back(records: list[Record]) -> bool:
-    """True when the run, after its proof, had begun to restore: it could not write its entry in the history."""
-    for entry in records[0]["files"]:
-        with contextlib.suppress(FileNotFoundError):
-            if files.digest(files.read(entry["real"])) == entry["before"]:
-                return True
-    return False
-
-
-def _told(records: list[Record]) -> str:
-    entry = records[0]["entry"]
-    return f"{entry['kind']} of {entry['pool']} by {entry['user']} (pid {records[0]['pid']})"
-
-
-def clear(folders: Iterable[str]) -> None:
-    """Remove dotfiles that killed runs left in these folders, and their copies for the test. A living run's stay."""
-    for folder in {*folders, str(state.sub("staging"))}:
-        for stray in files.strays(folder):
-            with contextlib.suppress(OSError):  # another user's: it does no harm, and is theirs to remove
-                files.remove(stray)
-
-
-def undo(proxy: Proxy, at: Files) -> None:
-    """Give the files the bytes they had, make the proxy load them if it may have loaded others, and end the journal.
-
-    Can be run again after it was killed itself. Raises NeedsPerson when a person edited a file meanwhile, or when the
-    proxy cannot be shown to run the old config.
-    """
-    records = at.journal.records()
-    restored = [r for r in (_restore(entry) for entry in records[0]["files"]) if r]
-    applied = [r for r in records if r["kind"] == "applying"]
-    if proxy.running() and (restored or applied) and not _reloaded(proxy, applied):
-        raise NeedsPerson(
-            f"{proxy.name} cannot be shown to run the restored config again",
-            state=f"the files are as they were before ({', '.join(restored) or 'unchanged'}), what runs may be newer",
-            next_step=f"look at the error log, reload {proxy.name} by hand, then run: proxyswitch recover",
-        )
-    at.journal.end()
-
-
-def _restore(entry: Record) -> str | None:
-    """Restore one file if it holds our bytes; returns its name then. Raises NeedsPerson if it holds anybody else's."""
-    real, backup = entry["real"], entry["backup"]
-    clear([os.path.dirname(real)])
-    try:
-        data = files.read(real)
-    except FileNotFoundError:
-        data = b""
-    now = files.digest(data)
-    if now == entry["before"]:
-        return None
-    before, after = files.read(backup), files.read(backup + ".new")
-    if now != entry["after"] and not files.is_torn(data, before, after):
-        raise NeedsPerson(
-            f"{entry['path']} was edited by somebody in the middle of an interrupted change",
-            state=f"the file is as that person left it; the text from before the change is in {backup}",
-            next_step=f"compare them (diff {backup} {real}); when the file is right: proxyswitch recover --keep",
-        )
-    _put_back(real, before, backup)
-    return str(entry["path"])
-
-
-def _put_back(real: str, before: bytes, backup: str) -> None:
-    try:
-        temp = files.prepare(real, before, "old")
-        if not files.commit(temp, real):
-            files.remove(temp)
-            files.overwrite(real, before)
-    except (ProxyswitchError, OSError) as error:
-        raise NeedsPerson(
-            f"{real}: the old text cannot be put back: {error}",
-            state=f"the file still has the new text; the old one is in {backup}",
-            next_step="mend the cause, then run: proxyswitch recover",
-        ) from error
-
-
-def _reloaded(proxy: Proxy, applied: list[Record]) -> bool:
-    """True when the proxy runs the restored config: it took it now, or it never took the other one."""
-    token = proxy.capture()
-    proxy.apply(token)
-    try:
-        proxy.prove(token)
-    except NotTaken:
-        return all(proxy.untouched(record["token"]) for record in applied) and proxy.untouched(token)
-    return True
-
-
-def keep(at: Files) -> bool:
-    """Forget an interrupted change and keep the files as they are now. True when there was one."""
-    found = bool(at.journal.records())
-    at.journal.end()
-    return found
-
-
 def preview(proxy: Proxy, pool: str, intent: Intent, *, force: bool = False) -> Candidate:
     """What a change would do, for `--dry-run`: no lock, nothing written, nothing asked of the proxy."""
     now: Pool = proxy.pool(pool)
     change = intents.changes(intent, now, force=force)
     if not change.servers:
-        return Candidate(now, change, ())
+        return Candidate(now, change)
     candidate = proxy.candidate(pool, change)
     candidate.verify()
     return candidate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +30,12 @@ def no_tick(_waited: float, _limit: float, _left: Left) -> None:
 
 @dataclass(slots=True)
 class World:
-    """One command's view. `lock_timeout` in seconds; None waits shortly for a proxy and not at all for an app."""
+    """One command's view. `options` are keyed by the proxy's name.
+
+    `lock_timeout` in seconds; None waits shortly for a proxy and not at all for an app."""
 
     settings: Settings
-    options: Options = field(default_factory=Options)
+    options: Mapping[str, Options] = field(default_factory=dict)
     lock_timeout: float | None = None
     report: Callable[[str], None] = silent
     tick: Tick = no_tick
@@ -42,8 +44,12 @@ class World:
     def proxy(self, name: str = "nginx") -> Proxy:
         """The proxy of that name, looked for once."""
         if name not in self._proxies:
-            self._proxies[name] = proxies.make(name, self.options)
+            self._proxies[name] = proxies.make(name, self.options.get(name, Options()))
         return self._proxies[name]
+
+    def take(self, proxy: Proxy) -> None:
+        """One that has been found already."""
+        self._proxies[proxy.name] = proxy
 
     def driver(self, app: str) -> Driver:
         """The driver of an app. Its folder is made by the first start: who only looks leaves no trace."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proxyswitch.model import Endpoint
 from proxyswitch.system import proc
+from proxyswitch.system.clock import Deadline
 
 if TYPE_CHECKING:  # this and ipaddress are imported where they are needed: `show` starts without them
     import socket
 
 ESTABLISHED, LISTEN = 1, 10
+PIECE = 1 << 16
 MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address that an IPv6 socket carries
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104  # read from the kernel's table, not bound
 
@@ -165,6 +167,42 @@ def connect(endpoint: Endpoint, timeout: float) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def try_connect(endpoint: Endpoint, timeout: float) -> socket.socket | None:
+    """The same; None when the queue of a unix socket is full, for which connect(2) does not wait."""
+    try:
+        return connect(endpoint, timeout)
+    except BlockingIOError:
+        return None
+
+
+def exchange(sock: socket.socket, data: bytes, deadline: Deadline, limit: int, *, half_close: bool = False) -> bytes:
+    """Send `data`, then read until the other side closes or more than `limit` bytes have come, all before `deadline`.
+
+    `half_close` tells the other side that no more will be sent. Raises OSError; TimeoutError when the time is up, however
+    the bytes trickle in.
+    """
+    import socket
+
+    _limit(sock, deadline)
+    sock.sendall(data)
+    if half_close:
+        sock.shutdown(socket.SHUT_WR)
+    answer = bytearray()
+    while len(answer) <= limit:
+        _limit(sock, deadline)
+        piece = sock.recv(PIECE)
+        if not piece:
+            break
+        answer += piece
+    return bytes(answer)
+
+
+def _limit(sock: socket.socket, deadline: Deadline) -> None:
+    if deadline.over:  # a timeout of 0 would mean not to wait at all
+        raise TimeoutError("timed out")
+    sock.settimeout(max(deadline.left, 0.001))
 
 
 def free_port(host: str = "127.0.0.1") -> int:

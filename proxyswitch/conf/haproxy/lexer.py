@@ -1,6 +1,8 @@
 """Words of one line, split as HAProxy does (`parse_line` in src/tools.c).
 
 Blanks separate; `#` begins a comment wherever it stands outside quotes, also inside a word; a carriage return ends the line.
+An empty word (`""`) ends the line too.
+
 Within double quotes a backslash escapes and `$NAME` or `${NAME}` stands for an environment variable; single quotes keep
 everything as it is; outside of quotes a backslash escapes too, and a dollar is a dollar.
 """
@@ -92,6 +94,9 @@ class _Splitter:
             return
         value = b"".join(self.parts)
         values = value.split() if self.expands else [value]
+        if value == b"":  # HAProxy takes an empty word for the end of the line
+            self.end = self.at
+            values = []
         self.words += [Word(self.begun, self.at, v) for v in values]
         self.parts, self.begun, self.expands = [], -1, False
 

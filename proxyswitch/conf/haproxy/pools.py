@@ -42,6 +42,7 @@ class Backend(NamedTuple):
     lines: tuple[ServerLine, ...]
     balancer: str
     own: tuple[tuple[Document, Line], ...]
+    defaults: Defaults  # for a server line at its end
 
     @property
     def where(self) -> Where:
@@ -151,4 +152,4 @@ def _backend(document: Document, section: Section, name: str, parent: Inherited)
     if section.keyword == b"listen" and not lines:
         return []
     kind = section.keyword.decode()
-    return [Backend(name, kind, mode, document, section, tuple(lines), balance, (*parent.lines, *rest))]
+    return [Backend(name, kind, mode, document, section, tuple(lines), balance, (*parent.lines, *rest), defaults)]

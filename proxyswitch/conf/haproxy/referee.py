@@ -1,8 +1,8 @@
 """A second reader of each edit, not written by us: pyhaproxy.
 
 Our own parser reads and edits. A fault in it could pass its own check; so another one reads the pool's section before and
-after the edit, and where it can read it at all, it must see exactly the intended change and nothing else. It gets the section
-alone: outside of it no byte differs, and it stumbles over much that may stand elsewhere in a config.
+after the edit, and where it can read it at all, it must see exactly the intended change and nothing else. It gets the
+section alone: outside of it no byte differs, and it stumbles over much that may stand elsewhere in a config.
 """
 
 from __future__ import annotations
@@ -27,13 +27,18 @@ def check(before: Backend, after: Backend, change: PoolChange) -> bool:
     """
     defaults = {row.server.name: row.defaults for row in (*before.lines, *after.lines)}
     first = _split(before, defaults)
-    if first is None or first[1] != Counter(row.server for row in before.lines):
+    if first is None or first[1] != Counter(row.server for row in before.lines) or not _readable(change):
         return False
     if _split(after, defaults) != (first[0], change.result(first[1].elements())):
         raise UnintendedEdit(
             f"{before.document.path}: the second reader, pyhaproxy, does not see the intended change of {before.name}"
         )
     return True
+
+
+def _readable(change: PoolChange) -> bool:
+    """It takes the address of a unix socket apart wrongly."""
+    return not any(set(c.after.address) & set("@/") for c in change.servers if c.after)
 
 
 def _split(backend: Backend, defaults: dict[str, Defaults]) -> Split | None:

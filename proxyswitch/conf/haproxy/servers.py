@@ -42,6 +42,24 @@ class ServerLine(NamedTuple):
     defaults: Defaults
     template: bool = False
 
+    @property
+    def agent(self) -> bool:
+        """True when an agent of the server may change its state and weight."""
+        return self._last("agent-check", "no-agent-check") == "agent-check"
+
+    @property
+    def cuts(self) -> bool:
+        """True when maintenance would end the sessions of the server: `on-marked-down shutdown-sessions`."""
+        said = [g[-1] for g in self._keywords() if g[0] == "on-marked-down"]
+        return said[-1:] == ["shutdown-sessions"]
+
+    def _last(self, *names: str) -> str:
+        return next((g[0] for g in reversed(self._keywords()) if g[0] in names), "")
+
+    def _keywords(self) -> list[list[str]]:
+        """What holds for the server: by default, then by its own line."""
+        return list(grouped([*self.defaults.params, *self.server.params]))
+
 
 class Keywords(NamedTuple):
     """The keywords of a line, taken apart; None where it does not say."""
@@ -70,8 +88,8 @@ def keywords(words: list[str]) -> Keywords:
     at, count = 0, len(words)
     while at < count:
         word = words[at]
-        if word == "weight" and at + 1 < count and words[at + 1].isdecimal():
-            weight = int(words[at + 1])
+        if word == "weight":
+            weight = _number(words[at + 1]) if at + 1 < count else 0
             at += 2
             continue
         if word in ("disabled", "enabled"):
@@ -85,6 +103,12 @@ def keywords(words: list[str]) -> Keywords:
                 params.append(words[at])
         at += 1
     return Keywords(weight, down, backup, tuple(params))
+
+
+def _number(text: str) -> int:
+    """A number as HAProxy reads it (`atol`): what follows the digits does not count, and no digits are 0."""
+    found = re.match(r"\s*\+?\d+", text, re.ASCII)
+    return int(found[0]) if found else 0
 
 
 def merged(defaults: Defaults, words: list[str]) -> Defaults:
@@ -132,22 +156,3 @@ def _numbers(text: str) -> range:
         return range(0)
     first, last = int(found[1] or 1), int(found[2])
     return range(first, min(last, first + MAX_TEMPLATES) + 1)
-
-
-def param(server: Server, name: str) -> str | None:
-    """The argument of a keyword of a server, the keyword itself for one without; None where it is not there."""
-    for group in grouped(list(server.params)):
-        if group[0] == name:
-            return group[-1]
-    return None
-
-
-def has(line: ServerLine, name: str, off: str = "") -> bool:
-    """True when a keyword is in effect for that server, from its line or by default; `off` is what takes it back."""
-    state = False
-    for group in grouped([*line.defaults.params, *line.server.params]):
-        if group[0] == name:
-            state = True
-        elif off and group[0] == off:
-            state = False
-    return state

@@ -1,0 +1,350 @@
+"""HAProxy, by its runtime API and its config together: the one takes effect at once, the other lasts over a reload."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import Any
+
+from proxyswitch.conf.haproxy import pools
+from proxyswitch.conf.haproxy.config import Config
+from proxyswitch.conf.haproxy.pools import Backend
+from proxyswitch.errors import Failed, UsageError
+from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, Server, ServerState, Where
+from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_states, haproxy_wishes
+from proxyswitch.proxies.base import Candidate, Left, NotTaken, Options, Seen
+from proxyswitch.proxies.haproxy_old_side import OldSide, Watcher
+from proxyswitch.proxies.haproxy_socket import Master, Runtime, ServerRow
+from proxyswitch.proxies.haproxy_wishes import Wish
+from proxyswitch.system import files, proc
+
+RELOAD, RUNTIME, FILE = "reload", "runtime", "file"
+
+
+class Haproxy:
+    """An HAProxy, running or not, found by its config, by its process, or by its runtime socket alone."""
+
+    name = "haproxy"
+
+    def __init__(self, options: Options) -> None:
+        self.found = haproxy_find.locate(options)
+        names = self.found.names
+        self.options = options._replace(conf=next(iter(names), ""), more=names[1:])
+        self._config: Config | None = None
+        self.last_rows: dict[str, ServerRow] = {}  # what `stale` saw is what `safe` and `capture` go by
+        self.conf = next(iter(names), "") or str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
+        if names:
+            self.conf = self.config().main
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        socket = self.socket
+        return tuple(dict.fromkeys([self.conf, *([socket.path or str(socket)] if socket else [])]))
+
+    # where it is
+
+    def config(self) -> Config:
+        """The config as it is on disk now; an empty one where only a socket is known."""
+        self._config = haproxy_find.load(self.found, self.options) if self.found.names else Config(())
+        return self._config
+
+    @property
+    def known(self) -> Config:
+        """The config as it was last read."""
+        return self._config or self.config()
+
+    @property
+    def folder(self) -> str:
+        """Where relative names of HAProxy's own files count from."""
+        return haproxy_find.arguments(self.found).folder
+
+    def running(self) -> bool:
+        instance = self.found.instance
+        return not self.found.names or (instance is not None and proc.alive(instance.process))
+
+    @cached_property
+    def socket(self) -> Endpoint | None:
+        return next(iter(haproxy_find.sockets(self._config, self.options)), None)
+
+    @cached_property
+    def master(self) -> Master | None:
+        """The master socket, where there is one that we can reach."""
+        instance = self.found.instance
+        endpoint = instance.arguments.master_endpoint if instance and instance.master else None
+        return Master(endpoint) if endpoint else None
+
+    @cached_property
+    def runtime(self) -> Runtime | None:
+        """The running worker: by its own socket, else through the master's. None when it does not run or has neither."""
+        if not self.running():
+            return None
+        if self.socket:
+            return Runtime(self.socket)
+        return self.master.current() if self.master else None
+
+    def rows(self, pool: str) -> dict[str, ServerRow]:
+        """The servers of a pool as they run now. Raises what the socket raises."""
+        self.last_rows = {row.server: row for row in self.runtime.servers(pool)} if self.runtime else {}
+        return self.last_rows
+
+    # what it says
+
+    def pools(self) -> list[Pool]:
+        if not self.found.names:
+            return self._running_pools("")
+        return [backend.pool() for backend in pools.backends(self.config())]
+
+    def pool(self, name: str) -> Pool:
+        if self.found.names:
+            return self.backend(self.config(), name).pool()
+        found = [p for p in self._running_pools("") if p.name == name]
+        if not found:
+            raise _missing(name, [p.name for p in self._running_pools("")], self.conf)
+        return found[0]
+
+    def backend(self, config: Config, name: str) -> Backend:
+        """The pool's section. Raises UsageError when there is none, or more than one."""
+        found = pools.backends(config, name)
+        if not found:
+            raise _missing(name, [b.name for b in pools.backends(config)], self.conf)
+        if len(found) > 1:
+            places = ", ".join(str(b.where) for b in found)
+            raise UsageError(f"the pool {name} is there {len(found)} times: {places}", next_step="remove or rename one")
+        return found[0]
+
+    def _running_pools(self, pool: str) -> list[Pool]:
+        assert self.runtime  # noqa: S101  # without a config there is a socket
+        modes = {s.backend: s.mode for s in self.runtime.stats()}
+        found: dict[str, list[Server]] = {}
+        for row in self.runtime.servers(pool):
+            found.setdefault(row.backend, []).append(_server(row))
+        return [Pool(n, self.name, modes.get(n, ""), tuple(s), Where(self.conf, 0)) for n, s in found.items()]
+
+    def serving(self, pool: Pool) -> Pool:
+        from dataclasses import replace
+
+        if not self.found.names or not self.runtime:
+            return pool
+        rows = self.rows(pool.name)
+        servers = [_as_it_runs(s, rows[s.name]) if s.name in rows else s for s in pool.servers]
+        return replace(pool, servers=tuple(servers))
+
+    def seen(self, pools: list[Pool]) -> dict[tuple[str, str], Seen]:
+        from proxyswitch.proxies import haproxy_view
+
+        return haproxy_view.seen(self, pools) if self.runtime else {}
+
+    def pending(self) -> list[str]:
+        instance = self.found.instance
+        if not instance or not self.running():
+            return []
+        worker = self.workers()[0]
+        return haproxy_marks.pending(self.known, self.conf, worker[0]) if worker else []
+
+    def workers(self) -> tuple[list[Any], list[Any]]:
+        """The processes that serve, and those that only finish what they have."""
+        from proxyswitch.proxies import haproxy_reload
+
+        if not self.found.instance:
+            return [], []
+        state = haproxy_reload.capture(self.found.instance, None)
+        return list(state.current), list(state.old)
+
+    # changing it
+
+    def candidate(self, name: str, change: PoolChange) -> Candidate:
+        from proxyswitch.proxies import haproxy_edit
+
+        if not self.found.names:
+            return Candidate(self.pool(name), change)
+        return haproxy_edit.candidate(self, name, change)
+
+    def mode(self, candidate: Candidate) -> str:
+        from proxyswitch.proxies import haproxy_edit
+
+        if not self.running():
+            return FILE
+        if not self.found.names:
+            return RUNTIME
+        reload = not self.runtime or haproxy_edit.structural(self, candidate)
+        if reload and self.options.mode == RUNTIME:
+            raise UsageError(
+                f"--mode runtime: this change of {candidate.pool.name} takes a reload", next_step="leave --mode out"
+            )
+        return RELOAD if reload or self.options.mode == RELOAD else RUNTIME
+
+    def wishes(self, candidate: Candidate) -> list[Wish]:
+        return [haproxy_wishes.wish_of(server) for server in candidate.change.wanted]
+
+    def stale(self, candidate: Candidate) -> str:
+        if not self.runtime:
+            pending = self.pending()
+            return f"{', '.join(pending)}: changed after HAProxy last loaded it; reloading" if pending else ""
+        rows = self.rows(candidate.pool.name)
+        unlike = list(haproxy_wishes.unlike(self.wishes(candidate), rows))
+        unlike += [text for _, text in haproxy_states.outdated(self.known, self.folder, list(rows.values()))]
+        return f"{candidate.pool.name}: what runs is not as the file says: {'; '.join(unlike)}" if unlike else ""
+
+    def allowed(self, candidate: Candidate) -> None:
+        for file in candidate.files:
+            files.check_writable(file.real)
+        if not self.running():
+            return
+        if self.mode(candidate) == RELOAD:
+            self._may_reload()
+        elif self.runtime and self.runtime.level() != "admin":
+            raise self.runtime.channel.denied("set server")
+        for path, _ in haproxy_states.paths(self.known, self.folder, candidate.pool.name):
+            files.check_writable(os.path.realpath(path))
+
+    def _may_reload(self) -> None:
+        from proxyswitch.proxies import haproxy_trigger
+        from proxyswitch.system import signals
+
+        instance = self.found.instance
+        assert instance  # noqa: S101  # it runs, and not by its socket alone
+        haproxy_trigger.check(instance)
+        if not self.master and not signals.may_signal(instance.process):
+            raise UsageError(
+                f"no permission to reload HAProxy (pid {instance.process.pid})",
+                next_step="run it as the user who started HAProxy, or with sudo",
+            )
+
+    def safe(self, candidate: Candidate) -> None:
+        from proxyswitch.proxies import haproxy_safety
+
+        if self.runtime:
+            haproxy_safety.check(candidate, self.wishes(candidate), self.rows(candidate.pool.name))
+
+    def stage(self, candidate: Candidate) -> list[Problem]:
+        from proxyswitch.proxies import haproxy_stage
+
+        problems = list(self._problems(candidate))
+        if not self.found.names:
+            return problems
+        binary, arguments = haproxy_find.binary(self.found, self.options), haproxy_find.arguments(self.found)
+        stage = haproxy_stage.Stage(self.known.files, binary, arguments, haproxy_find.environment(self.found))
+        changed = {file.real: file.after for file in candidate.files}
+        return problems + haproxy_stage.judge(stage.test(changed, candidate.verify), stage)
+
+    def _problems(self, candidate: Candidate) -> list[Problem]:
+        if not self.found.names:
+            return [
+                Problem(
+                    "only the running HAProxy is told: it forgets this at its next reload or restart",
+                    "name its config too, with --haproxy-conf, so that it lasts",
+                )
+            ]
+        if not self.running():
+            return []
+        names = {s.name for s in candidate.change.wanted}
+        backend = self.backend(self.known, candidate.pool.name)
+        agents = [row.server.name for row in backend.lines if row.server.name in names and row.agent]
+        return [Problem(f"the agent of {', '.join(agents)} can change state and weight again at any time")] if agents else []
+
+    # at work
+
+    def capture(self, candidate: Candidate) -> Any:
+        from proxyswitch.proxies import haproxy_reload
+
+        if not self.running():
+            return None
+        mode, pool = self.mode(candidate), candidate.pool.name
+        token: dict[str, Any] = {"mode": mode, "pool": pool}
+        if self.runtime:
+            rows = self.runtime.servers("" if mode == RELOAD else pool)
+            token["rows"] = [[row.backend, *haproxy_wishes.as_data(haproxy_wishes.wish_for(row))] for row in rows]
+        if mode == RELOAD and self.found.instance:
+            token["reload"] = haproxy_reload.as_data(haproxy_reload.capture(self.found.instance, self.socket))
+        token["pending"] = self.pending()
+        return token
+
+    def apply(self, candidate: Candidate, token: Any) -> None:
+        from proxyswitch.proxies import haproxy_apply
+
+        haproxy_apply.apply(self, candidate, token)
+
+    def prove(self, candidate: Candidate, token: Any) -> Any:
+        from proxyswitch.proxies import haproxy_apply
+
+        return haproxy_apply.prove(self, candidate, token)
+
+    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:
+        from proxyswitch.proxies import haproxy_apply
+
+        try:
+            return haproxy_apply.revert(self, pool, token, applied=applied)
+        except (NotTaken, Failed, UsageError):
+            return False
+
+    def facts(self) -> dict[str, object]:
+        return {"socket_seconds": round(self.runtime.seconds, 6)} if self.runtime else {}
+
+    # the old side
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        return Watcher(self.runtime, self.master)
+
+    def leftovers(self, pool: str = "") -> Any:
+        if not self.runtime:
+            return haproxy_old_side.as_data(OldSide())
+        out = [row for row in self.runtime.servers(pool) if row.state is not ServerState.READY]
+        servers = tuple((row.backend, row.server) for row in out)
+        keeps = tuple((b.name, b.keeps()) for b in pools.backends(self.known) if b.keeps() and pool in ("", b.name))
+        return haproxy_old_side.as_data(OldSide(servers, (), tuple(self.workers()[1]), keeps))
+
+    def draining(self, token: Any) -> Left | None:
+        old = haproxy_old_side.from_data(token) if token else OldSide()
+        return self.watcher.left(old) if self.running() else None
+
+    def press(self, token: Any) -> str:
+        old = haproxy_old_side.from_data(token) if token else OldSide()
+        spared = {(b.name, row.server.name) for b in pools.backends(self.known) for row in b.lines if row.cuts}
+        done = self.watcher.press(old, spared)
+        if done:
+            self.refresh("")
+        return done
+
+    def cut(self, token: Any) -> str:
+        return self.watcher.cut(haproxy_old_side.from_data(token)) if token else ""
+
+    def refresh(self, pool: str) -> None:
+        """The state files of a pool as it runs now."""
+        if self.runtime and self.found.names:
+            haproxy_states.refresh(self.known, self.folder, pool, self.runtime)
+
+
+def _server(row: ServerRow) -> Server:
+    """A server of which nothing but the running process is known."""
+    address = str(Endpoint(row.address, row.port)) if row.address and row.port else row.address
+    out = row.state is not ServerState.READY
+    return Server(address, row.weight, out, name=row.server, drain=row.state is ServerState.DRAIN)
+
+
+def _as_it_runs(server: Server, row: ServerRow) -> Server:
+    """The server line with what runs in its place, where that is another."""
+    from dataclasses import replace
+
+    wish = haproxy_wishes.wish_of(server) if server.endpoint else None
+    moved = wish is not None and not haproxy_wishes.address_met(wish, row)
+    return replace(
+        server,
+        address=haproxy_wishes.place(row) if moved else server.address,
+        weight=row.weight,
+        down=row.state is not ServerState.READY,
+        drain=row.state is ServerState.DRAIN,
+    )
+
+
+def _missing(name: str, known: list[str], conf: str) -> UsageError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, 1, 0.5)
+    if close:
+        return UsageError(f"no pool {name!r} in {conf}: did you mean {close[0]!r}?")
+    listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+    return UsageError(
+        f"no pool {name!r} in {conf}; {f'there is {listed}' if known else 'it has no backend with servers at all'}",
+        next_step="look with: proxyswitch show",
+    )

@@ -1,0 +1,117 @@
+"""A change that was cut off, finished or taken back: by the run itself after a failure, or by the next one after a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from proxyswitch.errors import Failed, NeedsPerson, ProxyswitchError
+from proxyswitch.proxies.base import Proxy
+from proxyswitch.release.history import Entry
+from proxyswitch.release.journal import Journal, Record
+from proxyswitch.release.places import Files, clear
+from proxyswitch.system import files
+
+
+def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
+    """Finish or undo what a killed run left; the lock is held. True when there was something. Raises NeedsPerson."""
+    records = at.journal.records()
+    clear([os.path.dirname(proxy.conf)])
+    if not records:
+        at.journal.end()
+        return False
+    if records[-1]["kind"] == "proven" and not _taken_back(records):
+        at.history.add_once(msgspec.convert(records[0]["entry"], Entry))
+        at.journal.end()
+        report(f"{proxy.conf}: finished an interrupted change: {_told(records)}")
+        return True
+    undo(proxy, at)
+    report(f"{proxy.conf}: took back an interrupted change: {_told(records)}")
+    return True
+
+
+def _taken_back(records: list[Record]) -> bool:
+    """True when the run, after its proof, had begun to restore: it could not write its entry in the history."""
+    for entry in records[0]["files"]:
+        with contextlib.suppress(FileNotFoundError):
+            if files.digest(files.read(entry["real"])) == entry["before"]:
+                return True
+    return False
+
+
+def _told(records: list[Record]) -> str:
+    entry = records[0]["entry"]
+    return f"{entry['kind']} of {entry['pool']} by {entry['user']} (pid {records[0]['pid']})"
+
+
+def undo(proxy: Proxy, at: Files) -> None:
+    """Give the files the bytes they had, make the proxy load them if it may have loaded others, and end the journal.
+
+    Can be run again after it was killed itself. Raises NeedsPerson when a person edited a file meanwhile, or when the
+    proxy cannot be shown to run the old config.
+    """
+    records = at.journal.records()
+    begun, applied = records[0], any(r["kind"] == "applying" for r in records)
+    _announce(at.journal)
+    restored = [r for r in (_restore(entry) for entry in begun["files"]) if r]
+    touched = bool(restored or applied) and proxy.running()
+    if touched and not proxy.revert(begun["entry"]["pool"], begun["token"], applied=applied):
+        files_are = f"the files are as they were before ({', '.join(restored) or 'unchanged'})"
+        raise NeedsPerson(
+            f"{proxy.name} cannot be shown to run the restored config again",
+            state=f"{files_are}, what runs may be newer",
+            next_step=f"look at the error log, reload {proxy.name} by hand, then run: proxyswitch recover",
+        )
+    at.journal.end()
+
+
+def _announce(journal: Journal) -> None:
+    """So that recovery does not take for done what was proven, and then taken back."""
+    with contextlib.suppress(Failed):  # a full disk: then the files tell it
+        journal.add("undoing")
+
+
+def _restore(entry: Record) -> str | None:
+    """Restore one file if it holds our bytes; returns its name then. Raises NeedsPerson if it holds anybody else's."""
+    real, backup = entry["real"], entry["backup"]
+    clear([os.path.dirname(real)])
+    try:
+        data = files.read(real)
+    except FileNotFoundError:
+        data = b""
+    now = files.digest(data)
+    if now == entry["before"]:
+        return None
+    before, after = files.read(backup), files.read(backup + ".new")
+    if now != entry["after"] and not files.is_torn(data, before, after):
+        raise NeedsPerson(
+            f"{entry['path']} was edited by somebody in the middle of an interrupted change",
+            state=f"the file is as that person left it; the text from before the change is in {backup}",
+            next_step=f"compare them (diff {backup} {real}); when the file is right: proxyswitch recover --keep",
+        )
+    _put_back(real, before, backup)
+    return str(entry["path"])
+
+
+def _put_back(real: str, before: bytes, backup: str) -> None:
+    try:
+        temp = files.prepare(real, before, "old")
+        if not files.commit(temp, real):
+            files.remove(temp)
+            files.overwrite(real, before)
+    except (ProxyswitchError, OSError) as error:
+        raise NeedsPerson(
+            f"{real}: the old text cannot be put back: {error}",
+            state=f"the file still has the new text; the old one is in {backup}",
+            next_step="mend the cause, then run: proxyswitch recover",
+        ) from error
+
+
+def keep(at: Files) -> bool:
+    """Forget an interrupted change and keep the files as they are now. True when there was one."""
+    found = bool(at.journal.records())
+    at.journal.end()
+    return found
