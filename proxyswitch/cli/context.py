@@ -108,13 +108,16 @@ class Proxies:
         names = [named] if named else self._of_app(pool) or self.names()
         if len(names) == 1:
             return self.make(names[0]), pool
-        found = [name for name in names if self._has(name, pool)]
+        errors = {name: self._trouble(name, pool) for name in names}
+        found = [name for name, error in errors.items() if error is None]
+        if not found:
+            raise _nowhere(pool, [error for error in errors.values() if error])
         if len(found) > 1:
             both = " and ".join(found)
             raise UsageError(
                 f"{both} both have a pool {pool}", next_step=f"say which: {' or '.join(f'{name}:{pool}' for name in found)}"
             )
-        return self.make((found or names)[0]), pool
+        return self.make(found[0]), pool
 
     def _of_app(self, pool: str) -> list[str]:
         """The proxy of the app with that pool, as the settings say."""
@@ -123,12 +126,21 @@ class Proxies:
         apps = settings_of(self.given).apps.values()
         return sorted({a.proxy for a in apps if a.pool == pool})[:1]
 
-    def _has(self, name: str, pool: str) -> bool:
-        """A proxy that cannot be read has none, as far as we know."""
+    def _trouble(self, name: str, pool: str) -> ProxyswitchError | None:
+        """Why a proxy does not have the pool; None when it has it."""
         try:
-            return bool(self.make(name).pool(pool))
-        except ProxyswitchError:
-            return False
+            self.make(name).pool(pool)
+        except ProxyswitchError as error:
+            return error
+        return None
+
+
+def _nowhere(pool: str, errors: list[ProxyswitchError]) -> UsageError:
+    """Neither proxy has the pool, or can be asked."""
+    return UsageError(
+        f"no pool {pool!r} is known: {'; '.join(error.what for error in errors)}",
+        next_step=next((error.next_step for error in errors if error.next_step), ""),
+    )
 
 
 def world_for(given: Given, pool: str) -> tuple[World, str, str]:

@@ -108,8 +108,8 @@ def weight(
     from proxyswitch.release.intents import SetWeights
     from proxyswitch.release.pools import Wish
 
-    world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
     intent = SetWeights(tuple(_share(text) for text in shares))
+    world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
     wish = Wish(name, intent, "weight", **_how(proxy, drain, force_close, force))
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 

@@ -95,7 +95,7 @@ def test_a_hand_edit_that_nobody_loaded_is_shown_and_loaded(running: Bench) -> N
     running.pools.write_text(text.replace(f"server {old}", f"server 127.0.0.1:{new}"))
     shown = running.run("show")
     assert f"{running.pools} was changed after nginx last loaded it" in shown.err
-    assert running.run("show", "--json").json["changed_since_load"] == [str(running.pools)]
+    assert running.run("show", "--json").json["proxies"][0]["changed_since_load"] == [str(running.pools)]
     assert running.version() == "1"
     result = running.run("switch", "app_backend", f"127.0.0.1:{new}", "--json")
     assert (result.code, result.json["changed"]) == (0, True), result.err

@@ -52,7 +52,8 @@ def test_looking_makes_no_state_folder(written: Bench) -> None:
 
 def test_json_has_all_that_is_known(written: Bench) -> None:
     shown = written.run("show", "--json").json
-    assert (shown["proxy"], shown["conf"], shown["running"]) == ("nginx", str(written.conf), False)
+    proxy = shown["proxies"][0]
+    assert (proxy["proxy"], proxy["conf"], proxy["running"]) == ("nginx", str(written.conf), False)
     pool = shown["pools"][1]
     assert (pool["name"], pool["context"], pool["balancer"]) == ("other", "http", "least_conn")
     server = shown["pools"][0]["servers"][1]
@@ -67,12 +68,12 @@ def test_live_connections_and_old_workers_are_counted(place: Bench) -> None:
             assert place.run("show", "--json").json["pools"][0]["servers"][0]["connections"] == 2
             assert place.run("switch", "app_backend", f"127.0.0.1:{place.instance('2')}").code == 0
             assert eventually(lambda: not place.journals)
-            shown = place.run("show", "--json").json
+            shown = place.run("show", "--json").json["proxies"][0]
             assert shown["draining"]["count"] >= 1
             assert shown["running"] is True
             assert "old nginx worker" in place.run("show").err
         assert eventually(lambda: not place.workers.old)
-        assert place.run("show", "--json").json["draining"] is None
+        assert place.run("show", "--json").json["proxies"][0]["draining"] is None
 
 
 # get

@@ -254,8 +254,11 @@ class Draining:
         self.looks = looks
         self.tokens: list[Any] = []
 
-    def leftovers(self) -> Any:
-        return "leftovers"
+    def leftovers(self, pool: str = "") -> Any:
+        return f"leftovers of {pool}"
+
+    def press(self, token: Any) -> str:
+        return ""
 
     def draining(self, token: Any) -> Left | None:
         self.tokens.append(token)
@@ -287,10 +290,10 @@ def test_a_slot_that_is_not_free_yet_is_a_failure_with_everything_as_before() ->
     with pytest.raises(Failed, match=r"the slot is not free yet: .*2 workers") as caught:
         drained(proxy, Drain("p", 0.02, earlier=True))
     assert caught.value.exit_code == 3
-    assert set(proxy.tokens) == {"leftovers"}
+    assert set(proxy.tokens) == {"leftovers of p"}
 
 
 def test_a_finished_run_drains_what_is_left_when_nothing_else_is_known() -> None:
     proxy = Draining(0)
     drained(proxy, Drain("p", 1), old_side=None)
-    assert proxy.tokens == ["leftovers"]
+    assert proxy.tokens == ["leftovers of p"]

@@ -189,7 +189,7 @@ def test_plans_survive_the_journal(intent: Any) -> None:
 def test_plans_in_words() -> None:
     found = plan.blue_green(release(pool(BLUE), of=app(hooks=HOOKS), blue="1", green="0"))
     assert found.describe() == [
-        "wait for what earlier reloads left behind to drain, at most 60 s",
+        "wait for what earlier changes left behind to drain, at most 60 s",
         "stop web in slot green",
         "run the hook prepare of web",
         "start web 2 in slot green",
