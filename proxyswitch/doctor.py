@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from proxyswitch import proxies
 from proxyswitch.errors import ProxyswitchError
 from proxyswitch.proxies import nginx_master
 from proxyswitch.release.world import World
@@ -13,6 +15,10 @@ from proxyswitch.system import state
 
 # From this version on a reload need not cut kept-alive clients off (nginx's keepalive_min_timeout).
 CLEAN_RELOAD = (1, 27, 4)
+
+
+if TYPE_CHECKING:
+    from proxyswitch.proxies.haproxy import Haproxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,16 @@ def examine(make_world: Callable[[], World]) -> Iterator[Finding]:
         yield Finding(False, error.what, error.next_step)
         return
     yield Finding(True, f"settings: {world.settings.path or 'none, and none is needed for single pools'}")
-    yield from _guarded(lambda: _nginx(world))
+    for name in _names(world):
+        yield from _guarded(lambda name=name: PROXIES[name](world))  # type: ignore[misc]
     for name in sorted(world.settings.apps):
         yield from _guarded(lambda name=name: _app(world, name))  # type: ignore[misc]
+
+
+def _names(world: World) -> list[str]:
+    """The proxies to look at: those that are named, or that an app uses; else those that are here."""
+    named = {name for name, o in world.options.items() if o.conf or o.socket}
+    return sorted(named | {app.proxy for app in world.settings.apps.values()}) or proxies.here() or ["nginx"]
 
 
 def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -88,9 +101,51 @@ def _reload(proxy: object, version: tuple[int, ...]) -> Iterator[Finding]:
         yield Finding(True, "a reload closes idle clients at once", "set keepalive_min_timeout 2s; in http to spare them")
 
 
+def _haproxy(world: World) -> Iterator[Finding]:
+    from proxyswitch.proxies import haproxy_find, haproxy_process
+    from proxyswitch.proxies.haproxy import Haproxy
+
+    proxy = Haproxy(world.options["haproxy"])
+    if proxy.found.names:
+        program = haproxy_find.binary(proxy.found, proxy.options)
+        yield Finding(True, f"HAProxy {haproxy_process.version(program).text} ({program})")
+    count = len(proxy.pools())
+    yield Finding(True, f"config {proxy.conf}: {count} {'pool' if count == 1 else 'pools'}")
+    if not proxy.running():
+        yield Finding(True, "HAProxy does not run with this config: changes count from its start")
+        return
+    yield from _haproxy_socket(proxy)
+    for (pool, server), seen in proxy.seen(proxy.pools()).items():
+        for line in seen.differs:
+            yield Finding(False, f"{pool}/{server}: {line}", f"proxyswitch reconcile {pool}, or with --by file")
+
+
+def _haproxy_socket(proxy: Haproxy) -> Iterator[Finding]:
+    if proxy.runtime is None:
+        add = "add to global: stats socket /run/haproxy/admin.sock mode 600 level admin"
+        yield Finding(False, "HAProxy runs without a runtime socket: every change takes a reload", add)
+        return
+    level = proxy.runtime.level()
+    where = proxy.socket or "the master socket"
+    step = "" if level == "admin" else "give its stats socket line `level admin`, then reload HAProxy"
+    yield Finding(level == "admin", f"HAProxy runs; {where} has level {level}", step)
+    if proxy.found.instance and not proxy.master:
+        yield Finding(
+            True,
+            "there is no master socket: after a reload the sessions of old workers cannot be counted",
+            "start HAProxy with -W and -S /run/haproxy-master.sock",
+        )
+
+
 def _app(world: World, name: str) -> Iterator[Finding]:
     app = world.app(name)
     pool = world.proxy(app.proxy).pool(app.pool)
     yield Finding(True, f"app {name}: pool {pool.name} at {pool.where}")
     for problem in world.driver(name).problems():
         yield Finding(False, f"app {name}: {problem.what}", problem.next_step)
+
+
+PROXIES: dict[str, Callable[[World], Iterator[Finding]]] = {
+    "haproxy": _haproxy,
+    "nginx": _nginx,
+}

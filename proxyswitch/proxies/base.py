@@ -85,6 +85,10 @@ class Proxy(Protocol):
     def keys(self) -> tuple[str, ...]:
         """What it is known by, the first for its journal: nobody else changes it while we hold a lock on each."""
 
+    @property
+    def folders(self) -> set[str]:
+        """The folders of its main config and of what it writes itself: a killed run can leave a dotfile there."""
+
     # what it says
 
     def pools(self) -> list[Pool]:
@@ -127,6 +131,13 @@ class Proxy(Protocol):
 
     def capture(self, candidate: Candidate) -> Any:
         """What serves now, as data; None when the proxy does not run."""
+
+    def make_way(self, pool: str, names: set[str] | None = None) -> None:
+        """Before files change: nothing beside the config says how these servers run (None: all of the pool), so that a
+        start at any moment takes them from the config. `refresh` undoes it."""
+
+    def refresh(self, pool: str) -> None:
+        """What the proxy reads at its next start beside its config is as it runs now."""
 
     def apply(self, candidate: Candidate, token: Any) -> None:
         """Tell the proxy to take the change, which is on disk already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +32,7 @@ class Haproxy:
         names = self.found.names
         self.options = options._replace(conf=next(iter(names), ""), more=names[1:])
         self._config: Config | None = None
+        self.decided: tuple[Candidate, str] | None = None  # a reload changes what would be answered after it
         self.last_rows: dict[str, ServerRow] = {}  # what `stale` saw is what `safe` and `capture` go by
         self.conf = next(iter(names), "") or str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
         if names:
@@ -40,6 +42,11 @@ class Haproxy:
     def keys(self) -> tuple[str, ...]:
         socket = self.socket
         return tuple(dict.fromkeys([self.conf, *([socket.path or str(socket)] if socket else [])]))
+
+    @property
+    def folders(self) -> set[str]:
+        paths = [path for path, _ in haproxy_states.paths(self.known, self.folder)] if self.found.names else []
+        return {os.path.dirname(os.path.realpath(path)) for path in (self.conf, *paths)} | {haproxy_marks.folder()}
 
     # where it is
 
@@ -160,11 +167,20 @@ class Haproxy:
         return haproxy_edit.candidate(self, name, change)
 
     def mode(self, candidate: Candidate) -> str:
+        if self.decided is None or self.decided[0] is not candidate:
+            self.decided = (candidate, self._mode(candidate))
+        return self.decided[1]
+
+    def _mode(self, candidate: Candidate) -> str:
         from proxyswitch.proxies import haproxy_edit
 
         if not self.running():
             return FILE
         if not self.found.names:
+            if self.options.mode == RELOAD:
+                raise UsageError(
+                    "--mode reload: only the runtime socket is known", next_step="name the config too, with --haproxy-conf"
+                )
             return RUNTIME
         reload = not self.runtime or haproxy_edit.structural(self, candidate)
         if reload and self.options.mode == RUNTIME:
@@ -183,7 +199,8 @@ class Haproxy:
         rows = self.rows(candidate.pool.name)
         unlike = list(haproxy_wishes.unlike(self.wishes(candidate), rows))
         unlike += [text for _, text in haproxy_states.outdated(self.known, self.folder, list(rows.values()))]
-        return f"{candidate.pool.name}: what runs is not as the file says: {'; '.join(unlike)}" if unlike else ""
+        wanted = "the file says" if self.found.names else "wanted"
+        return f"{candidate.pool.name}: what runs is not as {wanted}: {'; '.join(unlike)}" if unlike else ""
 
     def allowed(self, candidate: Candidate) -> None:
         for file in candidate.files:
@@ -211,10 +228,13 @@ class Haproxy:
             )
 
     def safe(self, candidate: Candidate) -> None:
+        from proxyswitch.conf.haproxy.checks import http_check
         from proxyswitch.proxies import haproxy_safety
 
         if self.runtime:
-            haproxy_safety.check(candidate, self.wishes(candidate), self.rows(candidate.pool.name))
+            name = candidate.pool.name
+            ask = http_check(self.backend(self.known, name)) if self.found.names else None
+            haproxy_safety.check(candidate, self.wishes(candidate), self.rows(name), ask)
 
     def stage(self, candidate: Candidate) -> list[Problem]:
         from proxyswitch.proxies import haproxy_stage
@@ -239,8 +259,22 @@ class Haproxy:
             return []
         names = {s.name for s in candidate.change.wanted}
         backend = self.backend(self.known, candidate.pool.name)
+        problems = [Problem(text, "it is gone after a reload") for text in self._alone(backend)]
         agents = [row.server.name for row in backend.lines if row.server.name in names and row.agent]
-        return [Problem(f"the agent of {', '.join(agents)} can change state and weight again at any time")] if agents else []
+        if agents:
+            problems.append(Problem(f"the agent of {', '.join(agents)} can change state and weight again at any time"))
+        out = [c.after.name for c in candidate.change.servers if c.before and c.after and c.after.down and not c.before.down]
+        if out and backend.keeps():
+            what = f"{backend.keeps()} keeps clients on {', '.join(out)} while it drains"
+            problems.append(Problem(what, "--drain makes them leave"))
+        return problems
+
+    def _alone(self, backend: Backend) -> Iterator[str]:
+        """Servers that take traffic and are in no file: added at runtime, or their line was removed and not reloaded."""
+        known = {row.server.name for row in backend.lines}
+        for name, row in self.rows(backend.name).items():
+            if name not in known and row.state is ServerState.READY:
+                yield f"{backend.name}/{name} takes traffic too, and only the running HAProxy has it"
 
     # at work
 
@@ -258,6 +292,10 @@ class Haproxy:
             token["reload"] = haproxy_reload.as_data(haproxy_reload.capture(self.found.instance, self.socket))
         token["pending"] = self.pending()
         return token
+
+    def make_way(self, pool: str, names: set[str] | None = None) -> None:
+        if self.found.names:
+            haproxy_states.make_way(self.known, self.folder, pool, names, self.runtime)
 
     def apply(self, candidate: Candidate, token: Any) -> None:
         from proxyswitch.proxies import haproxy_apply
@@ -284,7 +322,8 @@ class Haproxy:
 
     @cached_property
     def watcher(self) -> Watcher:
-        return Watcher(self.runtime, self.master)
+        cut = {(b.name, row.server.name) for b in pools.backends(self.known) for row in b.lines if row.cuts}
+        return Watcher(self.runtime, self.master, cut)
 
     def leftovers(self, pool: str = "") -> Any:
         if not self.runtime:
@@ -292,7 +331,12 @@ class Haproxy:
         out = [row for row in self.runtime.servers(pool) if row.state is not ServerState.READY]
         servers = tuple((row.backend, row.server) for row in out)
         keeps = tuple((b.name, b.keeps()) for b in pools.backends(self.known) if b.keeps() and pool in ("", b.name))
-        return haproxy_old_side.as_data(OldSide(servers, (), tuple(self.workers()[1]), keeps))
+        return haproxy_old_side.as_data(OldSide(servers, (), tuple(self.may_hold()), keeps))
+
+    def may_hold(self) -> list[Any]:
+        """The workers that may have sessions of servers that are out; the current one too: it can be reloaded away."""
+        current, old = self.workers()
+        return [*current, *old]
 
     def draining(self, token: Any) -> Left | None:
         old = haproxy_old_side.from_data(token) if token else OldSide()
@@ -300,8 +344,7 @@ class Haproxy:
 
     def press(self, token: Any) -> str:
         old = haproxy_old_side.from_data(token) if token else OldSide()
-        spared = {(b.name, row.server.name) for b in pools.backends(self.known) for row in b.lines if row.cuts}
-        done = self.watcher.press(old, spared)
+        done = self.watcher.press(old)
         if done:
             self.refresh("")
         return done

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxyswitch import polling
+from proxyswitch.errors import ProxyswitchError
 from proxyswitch.model import ProcessId, Server, ServerChange, ServerState
-from proxyswitch.proxies import haproxy_marks, haproxy_old_side, haproxy_reload, haproxy_wishes
+from proxyswitch.proxies import haproxy_marks, haproxy_old_side, haproxy_reload, haproxy_states, haproxy_wishes
 from proxyswitch.proxies.base import Candidate, NotTaken
 from proxyswitch.proxies.haproxy_old_side import OldSide
 from proxyswitch.proxies.haproxy_socket import StillUsed
@@ -122,7 +123,7 @@ def _old_side(proxy: Haproxy, candidate: Candidate, token: Any) -> OldSide:
     pool = candidate.pool.name
     out = tuple((pool, wish.server) for wish in _wishes(proxy, candidate) if wish.state is not ServerState.READY)
     keeps = proxy.backend(proxy.known, pool).keeps() if proxy.found.names else ""
-    workers = proxy.workers()[1]
+    workers = proxy.may_hold()
     if token["mode"] == RELOAD:
         state = haproxy_reload.from_data(token["reload"])
         workers = [*state.current, *state.old]
@@ -143,24 +144,36 @@ def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> bool:
     proxy.config()
     if token is None:  # it did not run then: what runs now has loaded some of the files
         return _as_the_file_says(proxy, pool)
-    if token["mode"] == RELOAD and not _old_config_runs(proxy, token, applied=applied):
+    if token["mode"] == RELOAD and not _old_config_runs(proxy, token):
         return False
     _undo_added(proxy, pool, token)
+    if not _undo_removed(proxy, pool, token):
+        return False
     for name, wishes in _before(token).items():
         rows = proxy.rows(name)
         there = [w for w in wishes if w.server in rows]
         if proxy.runtime:
             haproxy_wishes.tell(proxy.runtime, name, there, rows)
         _read_back(proxy, name, there)
-    proxy.refresh(pool)
+    _state_files_follow(proxy, pool)
     if proxy.found.names and applied:
         haproxy_marks.remember(proxy.known, proxy.conf, token["pending"])
     return True
 
 
-def _old_config_runs(proxy: Haproxy, token: Any, *, applied: bool) -> bool:
+def _state_files_follow(proxy: Haproxy, pool: str) -> None:
+    """Where one cannot be written, as on a full disk, it is enough that it says nothing else than what runs."""
+    try:
+        proxy.refresh(pool)
+    except ProxyswitchError:
+        rows = proxy.runtime.servers(pool) if proxy.runtime else []
+        if any(haproxy_states.outdated(proxy.known, proxy.folder, rows)):
+            raise
+
+
+def _old_config_runs(proxy: Haproxy, token: Any) -> bool:
     state = haproxy_reload.from_data(token["reload"])
-    if not applied or haproxy_reload.untouched(state):
+    if haproxy_reload.untouched(state):  # who else has reloaded since has loaded our files
         return True
     assert proxy.found.instance  # noqa: S101  # it has files, and runs
     now = haproxy_reload.capture(proxy.found.instance, proxy.socket)
@@ -177,6 +190,14 @@ def _undo_added(proxy: Haproxy, pool: str, token: Any) -> None:
     new = [name for name in proxy.rows(pool) if name not in known]
     _tell(proxy, pool, [Wish(name, ServerState.MAINT) for name in new])
     _remove(proxy, pool, [Server("", name=name) for name in new])
+
+
+def _undo_removed(proxy: Haproxy, pool: str, token: Any) -> bool:
+    """Servers that are gone meanwhile come back as the file has them. False when it does not."""
+    missing = {wish.server for wish in _before(token).get(pool, [])}.difference(proxy.rows(pool))
+    servers = [s for s in proxy.pool(pool).servers if s.name in missing] if missing else []
+    _add(proxy, pool, servers)
+    return len(servers) == len(missing)
 
 
 def _as_the_file_says(proxy: Haproxy, pool: str) -> bool:

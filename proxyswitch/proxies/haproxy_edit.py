@@ -55,10 +55,18 @@ def _verify(proxy: Haproxy, backend: Backend, changed: dict[str, bytes], change:
 
 def structural(proxy: Haproxy, candidate: Candidate) -> bool:
     """True for what the running process cannot be told."""
+    if _unloaded(proxy, candidate):
+        return True
     if not candidate.change.servers:
         return False
     backend = proxy.backend(proxy.known, candidate.pool.name)
     return any(_structural(proxy, backend, c.before, c.after) for c in candidate.change.servers)
+
+
+def _unloaded(proxy: Haproxy, candidate: Candidate) -> bool:
+    """True when the change speaks of a server line that somebody wrote after HAProxy last loaded the file."""
+    added = {c.after.name for c in candidate.change.servers if c.after and c.before is None}
+    return not {s.name for s in candidate.change.wanted} - added <= set(proxy.rows(candidate.pool.name))
 
 
 def _structural(proxy: Haproxy, backend: Backend, before: Server | None, after: Server | None) -> bool:

@@ -7,6 +7,7 @@ written and told is kept; a file that is newer than the process and has another 
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from proxyswitch.conf.haproxy.config import Config
@@ -29,13 +30,18 @@ def remember(config: Config, conf: str, known: list[str]) -> None:
     files.replace(_path(conf), json.dumps(told).encode())
 
 
+def folder() -> str:
+    """Where the digests lie."""
+    return str(state.folder() / "haproxy")
+
+
 def _path(conf: str) -> str:
     return str(state.sub("haproxy") / f"{state.key(conf)}.json")
 
 
 def _read(conf: str) -> dict[str, Any]:
     try:
-        found = json.loads(files.read(state.folder() / "haproxy" / f"{state.key(conf)}.json"))
+        found = json.loads(files.read(os.path.join(folder(), f"{state.key(conf)}.json")))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

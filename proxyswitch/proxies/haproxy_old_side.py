@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from proxyswitch import durations
 from proxyswitch.errors import ProxyswitchError
 from proxyswitch.model import Endpoint, ProcessId, ServerState
 from proxyswitch.proxies.base import Left
-from proxyswitch.proxies.haproxy_socket import Master, Runtime, SocketError
+from proxyswitch.proxies.haproxy_socket import Master, Processes, Runtime, ServerRow, SocketError, Unreachable, WorkerGone
 from proxyswitch.system import clock, net, proc
 
 AGES_EVERY = 1.0  # seconds: a list of all sessions costs HAProxy more than a look at its counters
+QUIET = 2  # seconds without a request until a server may go into maintenance that cuts sessions
 
 
 class OldSide(NamedTuple):
@@ -42,10 +44,13 @@ def from_data(data: dict[str, Any]) -> OldSide:
 
 
 class Watcher:
-    """Looks at an old side. `runtime` is the current worker, `master` the master socket where there is one."""
+    """Looks at an old side. `runtime` is the current worker, `master` the master socket where there is one.
 
-    def __init__(self, runtime: Runtime | None, master: Master | None) -> None:
-        self.runtime, self.master = runtime, master
+    `spared` are servers whose sessions maintenance cuts, as (pool, server).
+    """
+
+    def __init__(self, runtime: Runtime | None, master: Master | None, spared: set[tuple[str, str]]) -> None:
+        self.runtime, self.master, self.spared = runtime, master, spared
         self.ages = ""
         self.asked = float("-inf")
 
@@ -58,36 +63,88 @@ class Watcher:
         total = sum(counts.values())
         if not total:
             return None
-        named = ", ".join(f"{count} {_sessions(count)} on {where}" for where, count in counts.items() if count)
-        return Left(total, named + self._oldest(old))
+        return Left(total, ", ".join(text for text, count in counts.items() if count) + self._oldest(old))
 
     def _counts(self, old: OldSide) -> Iterator[tuple[str, int]]:
-        living = [w for w in old.workers if proc.alive(w)]
+        """What holds the old side, in words, and how many they are."""
+        workers = self._workers()
         for pool, server in old.servers:
-            yield f"{pool}/{server}", sum(self._of(r, pool, server) for r in self._asked(living))
-        unseen = [] if self.master else living
-        yield (
-            f"old workers (pid {', '.join(str(w.pid) for w in unseen)}), which only the master socket could tell of",
-            len(unseen),
-        )
+            count = sum(self._of(runtime, pool, server) for _, runtime in workers)
+            yield f"{count} {_sessions(count)} on {pool}/{server}", count
+            for pid, runtime in workers:
+                loose = self._loose(runtime, lambda row: row.server == server, pool) if pid else 0  # noqa: B023
+                yield _sends(pid, f"{pool}/{server}", loose), loose
+            if self._comes_back(old, pool, server):
+                yield f"clients that {dict(old.keeps)[pool]} keeps on {pool}/{server}", 1
+        unseen = self._unseen(old)
+        pids = ", ".join(str(w.pid) for w in unseen)
+        yield f"old workers (pid {pids}), which only a master socket could tell of", len(unseen)
         for text in old.moved:
             endpoint = Endpoint.parse(text)
-            yield text, net.connections([endpoint])[endpoint]
+            count = net.connections([endpoint])[endpoint]
+            yield f"{count} {'connection' if count == 1 else 'connections'} to {text}", count
+            for pid, runtime in workers:
+                loose = self._loose(runtime, lambda row: _is_at(row, endpoint)) if pid else 0  # noqa: B023
+                yield _sends(pid, text, loose), loose
 
-    def _asked(self, living: list[ProcessId]) -> list[Runtime]:
-        """Everyone who may hold sessions: after a reload the admin socket belongs to the new worker alone."""
-        current = [self.runtime] if self.runtime else []
-        return current + ([self.master.worker(w.pid) for w in living] if self.master else [])
+    def _workers(self) -> list[tuple[int, Runtime]]:
+        """Everyone who may hold sessions, old workers with their pid: the admin socket is that of the current one.
+
+        All by one list of the master, so that of a reload in between nobody is missed.
+        """
+        told = self._told()
+        if self.master is None or told is None:
+            return [(0, self.runtime)] if self.runtime else []
+        current = [(0, self.master.worker(w.pid)) for w in told.workers]
+        return current + [(w.pid, self.master.worker(w.pid)) for w in told.old]
+
+    def _told(self) -> Processes | None:
+        """All workers, as the master tells; None where there is none that we may ask."""
+        try:
+            return self.master.processes() if self.master else None
+        except Unreachable as error:
+            if isinstance(error.__cause__, PermissionError):
+                return None
+            raise
+
+    def _unseen(self, old: OldSide) -> list[ProcessId]:
+        """Workers from before whose sessions nobody tells. Asked last: who was reloaded away meanwhile is among them."""
+        living = [w for w in old.workers if proc.alive(w)]
+        if not living or self._told() is not None:
+            return []
+        answers = self.runtime.info().get("Pid") if self.runtime else ""
+        return [w for w in living if str(w.pid) != answers]
 
     @staticmethod
     def _of(runtime: Runtime, pool: str, server: str) -> int:
-        from proxyswitch.proxies.haproxy_socket import WorkerGone
-
         try:
             stat = runtime.stat(pool, server)
         except WorkerGone:
             return 0
         return stat.scur + stat.qcur if stat else 0
+
+    @staticmethod
+    def _loose(runtime: Runtime, among: Callable[[ServerRow], bool], pool: str = "") -> int:
+        """The clients of an old worker that have no server yet, where such a server is ready in that worker.
+
+        It gives them what it had when it was replaced: an old worker cannot be told anything any more.
+        """
+        try:
+            ready = [row for row in runtime.servers(pool) if among(row) and row.state is ServerState.READY]
+            return runtime.loose() if ready else 0
+        except WorkerGone:
+            return 0
+
+    def _comes_back(self, old: OldSide, pool: str, server: str) -> bool:
+        """True while clients keep coming to a server that cannot go into maintenance without cutting one of them."""
+        if pool not in dict(old.keeps) or (pool, server) not in self.spared or not self.runtime:
+            return False
+        row = self.runtime.server(pool, server)
+        return row is not None and row.state is ServerState.DRAIN and not self._quiet(self.runtime, pool, server)
+
+    def _quiet(self, runtime: Runtime, pool: str, server: str) -> bool:
+        stat = runtime.stat(pool, server)
+        return stat is None or (stat.scur + stat.qcur == 0 and not 0 <= stat.last < QUIET)
 
     def _oldest(self, old: OldSide) -> str:
         if clock.now() - self.asked >= AGES_EVERY:
@@ -98,25 +155,25 @@ class Watcher:
 
     def _age(self, pool: str, server: str) -> int:
         try:
-            return self.runtime.sessions(pool, server).oldest if self.runtime else 0
+            return max((runtime.sessions(pool, server).oldest for _, runtime in self._workers()), default=0)
         except ProxyswitchError:  # a detail of a message: an operator's socket may not ask
             return 0
 
-    def press(self, old: OldSide, spared: set[tuple[str, str]]) -> str:
+    def press(self, old: OldSide) -> str:
         """Put servers that clients stick to into maintenance: requests under way are finished. Who was made ready since
-        is left alone, and so are `spared` ones as long as they have sessions, which that would cut."""
+        is left alone, and so are those whose sessions that would cut, until they are quiet."""
         keeps, done, runtime = dict(old.keeps), [], self.runtime
         for pool, server in old.servers:
-            if pool in keeps and runtime and self._may_press(runtime, pool, server, (pool, server) in spared):
+            if pool in keeps and runtime and self._may_press(runtime, pool, server):
                 runtime.set_state(pool, server, ServerState.MAINT)
                 done.append(f"{keeps[pool]} keeps clients on {pool}/{server}: it goes into maintenance")
         return "; ".join(done)
 
-    def _may_press(self, runtime: Runtime, pool: str, server: str, spared: bool) -> bool:
+    def _may_press(self, runtime: Runtime, pool: str, server: str) -> bool:
         row = runtime.server(pool, server)
         if row is None or row.state is not ServerState.DRAIN:
             return False
-        return not spared or not self._of(runtime, pool, server)
+        return (pool, server) not in self.spared or self._quiet(runtime, pool, server)
 
     def cut(self, old: OldSide) -> str:
         """End the sessions of servers that are still out."""
@@ -124,10 +181,21 @@ class Watcher:
         for pool, server in old.servers:
             row = self.runtime.server(pool, server) if self.runtime else None
             if row and row.state is not ServerState.READY:
-                for runtime in self._asked([w for w in old.workers if proc.alive(w)]):
-                    runtime.shutdown_sessions(pool, server)
+                for pid, runtime in self._workers():
+                    with contextlib.suppress(WorkerGone):
+                        runtime.shutdown_each(pool, server) if pid else runtime.shutdown_sessions(pool, server)
                 done.append(f"{pool}/{server}")
         return f"time is up: the sessions on {', '.join(done)} are ended" if done else ""
+
+
+def _sends(pid: int, where: str, count: int) -> str:
+    clients = "client" if count == 1 else "clients"
+    return f"{count} {clients} of an old worker (pid {pid}), which may send their next request to {where}"
+
+
+def _is_at(row: ServerRow, endpoint: Endpoint) -> bool:
+    """Of unix sockets HAProxy does not tell which."""
+    return row.port == endpoint.port and row.address in (net.addresses(endpoint.host) if endpoint.host else {""})
 
 
 def _sessions(count: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxyswitch import durations, polling
 from proxyswitch.errors import ProxyswitchError
@@ -19,6 +19,9 @@ from proxyswitch.proxies import haproxy_process, haproxy_trigger
 from proxyswitch.proxies.base import NotTaken
 from proxyswitch.proxies.haproxy_process import Instance, Workers
 from proxyswitch.system import proc
+
+if TYPE_CHECKING:
+    from proxyswitch.proxies.haproxy_replies import Process, Processes
 
 # How long a reload may take to be begun, or to be given up, before we look at who serves: HAProxy tries to bind a port
 # that is in use for 2 s.
@@ -103,8 +106,17 @@ def _by_socket(socket: Endpoint | None, master: ProcessId) -> View | None:
         return None
     if told.master.pid != master.pid:
         return None
-    current, old = ([proc.identify(w.pid) for w in rows] for rows in (told.workers, told.old))
+    current, old = ([proc.identify(w.pid) for w in rows] for rows in sorted_workers(told))
     return View(Workers(tuple(p for p in current if p), tuple(p for p in old if p)), told.master.failed)
+
+
+def sorted_workers(told: Processes) -> tuple[tuple[Process, ...], tuple[Process, ...]]:
+    """Those that serve, and those that finish. From 3.1 on, after a reload that failed, the worker that goes on is listed
+    as an old one: it is the one that has lived through the fewest reloads."""
+    if told.workers or not told.master.failed:
+        return told.workers, told.old
+    fewest = min((w.reloads for w in told.old), default=0)
+    return tuple(w for w in told.old if w.reloads == fewest), tuple(w for w in told.old if w.reloads != fewest)
 
 
 def _by_processes(process: ProcessId, master: bool, names: tuple[str, ...]) -> View:

@@ -85,6 +85,7 @@ def level(text: str) -> str:
 
 
 _SESSION = re.compile(r"(0x[0-9a-f]+): proto=.* be=(\S+) srv=(\S+) .*\bage=(\S+) ")
+_CLIENT = re.compile(r"0x[0-9a-f]+: proto=\S+ src=(\S+) fe=\S+ be=\S+ srv=(\S+) ")
 
 
 def sessions(text: str, backend: str, server: str) -> Sessions:
@@ -97,6 +98,12 @@ def sessions(text: str, backend: str, server: str) -> Sessions:
         raise ValueError("this is not what `show sess` prints")
     ours = [match for match in found if (match[2], match[3]) == (backend, server)]
     return Sessions(tuple(m[1] for m in ours), max((age(m[4]) for m in ours), default=0))
+
+
+def served(text: str) -> set[str]:
+    """The clients in `show sess` that have a server, by their address; who has a request without one is left out."""
+    found = [match for match in map(_CLIENT.match, whole(text).splitlines()) if match]
+    return {m[1] for m in found} - {m[1] for m in found if m[2] == "<none>"}
 
 
 def age(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxyswitch.conf.haproxy.checks import HttpCheck
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Server, ServerState
 from proxyswitch.proxies.base import Candidate
@@ -12,13 +13,16 @@ from proxyswitch.proxies.haproxy_socket import ServerRow
 from proxyswitch.proxies.haproxy_wishes import Wish, address_met
 from proxyswitch.system import net
 
-CONNECT_TIMEOUT = 3.0  # seconds
+TIMEOUT = 3.0  # seconds
 RUNNING = 2  # `op_state` of `show servers state`
 
 
-def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow]) -> None:
-    """Raise Failed when a server that is to take traffic does not answer, UsageError when nobody would be left."""
-    silent = list(_silent(candidate, wishes, rows))
+def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], ask: HttpCheck | None) -> None:
+    """Raise Failed when a server that is to take traffic does not answer, UsageError when nobody would be left.
+
+    `ask` is the pool's own check, where we can do it; else a connection is tried.
+    """
+    silent = list(_silent(candidate, wishes, rows, ask))
     if silent:
         raise Failed(
             f"{'; '.join(silent)}: it would get requests at once",
@@ -31,33 +35,44 @@ def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow]) 
         )
 
 
-def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow]) -> Iterator[str]:
+def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], ask: HttpCheck | None) -> Iterator[str]:
     """The servers that wake up, or move, to where nobody accepts a connection."""
     servers = {s.name: s for s in candidate.change.wanted}
     for wish in wishes:
         row = rows.get(wish.server)
         awake = row is not None and row.state is ServerState.READY and address_met(wish, row)
         if wish.state is ServerState.READY and not awake:
-            reason = _refusal(servers[wish.server])
+            server = servers[wish.server]
+            reason = _refusal(server, ask)
             if reason:
-                yield f"nothing answers at {wish.server} ({servers[wish.server].address}): {reason}"
+                yield f"{server.name} ({server.address}) does not answer: {reason}"
 
 
-def _refusal(server: Server) -> str:
-    """Why a connection to where HAProxy would check the server fails; empty when it does not."""
-    endpoint = _checked_at(server)
+def _refusal(server: Server, ask: HttpCheck | None) -> str:
+    """Why a server does not answer where requests go to; empty when it does, or has an address that only HAProxy reads."""
+    endpoint = server.endpoint
     if endpoint is None:
         return ""
+    own = {"ssl", "check-ssl", "port", "addr", "check-send-proxy", "send-proxy", "send-proxy-v2"}
+    if ask and "check" in server.params and not own.intersection(server.params):
+        return _http(endpoint, ask)
     try:
-        with net.connect(endpoint, CONNECT_TIMEOUT):
+        with net.connect(endpoint, TIMEOUT):
             return ""
     except OSError as error:
         return error.strerror or str(error)
 
 
-def _checked_at(server: Server) -> Endpoint | None:
-    """Where to knock: where the requests go. None for an address that only HAProxy understands."""
-    return server.endpoint
+def _http(endpoint: Endpoint, ask: HttpCheck) -> str:
+    """The pool's own check, asked by us. Once more after a failure: one alone may be a hiccup."""
+    from proxyswitch import health
+
+    url = f"unix://{endpoint.path}:{ask.path}" if endpoint.path else f"http://{endpoint}{ask.path}"
+    check = health.Check(url, ask.statuses, host=ask.host, timeout=TIMEOUT)
+    answer = health.probe(check)
+    if not answer.healthy:
+        answer = health.probe(check)
+    return "" if answer.healthy else f"{answer.reason} (asked {ask.path}, as its health check does)"
 
 
 def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow]) -> bool:

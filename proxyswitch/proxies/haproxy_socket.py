@@ -33,11 +33,12 @@ from proxyswitch.proxies.haproxy_replies import (
     info,
     level,
     processes,
+    served,
     sessions,
     verdict,
     version,
 )
-from proxyswitch.proxies.haproxy_tables import ServerRow, Stat, servers, stats, whole
+from proxyswitch.proxies.haproxy_tables import ServerRow, Stat, number, servers, stats, whole
 from proxyswitch.proxies.haproxy_words import ip_of, name, path, resolve, server_words
 
 __all__ = [
@@ -132,6 +133,15 @@ class Runtime:
         path(backend, server)
         return self.channel.read("show sess", lambda text: sessions(text, backend, server))
 
+    def loose(self) -> int:
+        """How many client connections have no server yet: idle, in the midst of a request's head, or in a queue."""
+        text = self.ask("show sess")  # first: who comes in between counts
+        connections = self.channel.read("show info", lambda text: number(info(text).get("CurrConns", "")))
+        try:
+            return max(0, connections - len(served(text)))
+        except ValueError as problem:
+            raise self.channel.failed("show sess", f"{problem}; it answered {shown(text)}") from None
+
     # change a server
 
     def set_state(self, backend: str, server: str, state: ServerState) -> None:
@@ -156,6 +166,11 @@ class Runtime:
     def shutdown_sessions(self, backend: str, server: str) -> None:
         """Cut all sessions of the server: `shutdown sessions server`. Their clients see an error."""
         self._silent(f"shutdown sessions server {path(backend, server)}")
+
+    def shutdown_each(self, backend: str, server: str) -> None:
+        """The same one by one: an old worker knows `shutdown session`, and refuses every command about a server."""
+        for session in self.sessions(backend, server).ids:
+            self.channel.tell(f"shutdown session {session}", _is_gone)
 
     # servers that the config does not have
 
@@ -235,6 +250,10 @@ class Master:
             return verdict(reply)
         except ValueError:
             raise self.channel.refused("reload", reply) from None
+
+
+def _is_gone(text: str) -> bool:
+    return not message(text) or message(text).startswith("No such session ")
 
 
 def _state_of(backend: str) -> str:

@@ -32,13 +32,29 @@ def paths(config: Config, folder: str, pool: str = "") -> list[tuple[str, str]]:
 def refresh(config: Config, folder: str, pool: str, runtime: Runtime) -> None:
     """Write the files of a pool anew from what runs, atomically, with mode and owner. Raises what files and socket raise."""
     for path, backend in paths(config, folder, pool):
-        real, data = os.path.realpath(path), runtime.servers_text(backend)
-        if files.read(real) == data:
-            continue
-        temp = files.prepare(real, data, "state")
-        if not files.commit(temp, real):
-            files.remove(temp)
-            files.overwrite(real, data)
+        _put(path, runtime.servers_text(backend))
+
+
+def make_way(config: Config, folder: str, pool: str, names: set[str] | None, runtime: Runtime | None) -> None:
+    """The files as it runs, but for these servers of a pool (None: all), which the config alone speaks for then.
+
+    Else a start, or anybody's reload, in the middle of a change could leave all of them out: one as the config says, the
+    other as the file says.
+    """
+    for path, backend in paths(config, folder):
+        data = runtime.servers_text(backend) if runtime else files.read(path)
+        _put(path, _besides(data, pool, names))
+
+
+def _put(path: str, data: bytes) -> None:
+    """Write a file anew if it differs, atomically, with mode and owner."""
+    real = os.path.realpath(path)
+    if files.read(real) == data:
+        return
+    temp = files.prepare(real, data, "state")
+    if not files.commit(temp, real):
+        files.remove(temp)
+        files.overwrite(real, data)
 
 
 def read(path: str) -> list[ServerRow] | None:
@@ -74,13 +90,18 @@ def without(config: Config, folder: str, pool: str, names: set[str]) -> list[Fil
     for path, _ in paths(config, folder, pool):
         real = os.path.realpath(path)
         before = files.read(real)
-        after = b"".join(line for line in before.splitlines(keepends=True) if not _is_of(line, pool, names))
+        after = _besides(before, pool, names)
         if after != before:
             changes.append(FileChange(path, real, before, after))
     return changes
 
 
-def _is_of(line: bytes, pool: str, names: set[str]) -> bool:
+def _besides(data: bytes, pool: str, names: set[str] | None) -> bytes:
+    """The text without the lines of these servers, or of all servers of the pool."""
+    return b"".join(line for line in data.splitlines(keepends=True) if not _is_of(line, pool, names))
+
+
+def _is_of(line: bytes, pool: str, names: set[str] | None) -> bool:
     """A line is `be_id be_name srv_id srv_name …` (management guide, `show servers state`)."""
     words = line.decode("utf-8", "replace").split()
-    return len(words) > 3 and not words[0].startswith("#") and words[1] == pool and words[3] in names
+    return len(words) > 3 and not words[0].startswith("#") and words[1] == pool and (names is None or words[3] in names)

@@ -21,7 +21,8 @@ DRAINING = FORCED_DRAIN | INHERITED_DRAIN
 class Stat(NamedTuple):
     """A server's line of `show stat`. `weight` is the present one; `active` and `backup` say what kind of server it is.
 
-    `scur` counts sessions that it works on, `qcur` those that wait for it; `lastchg` is in seconds.
+    `scur` counts sessions that it works on, `qcur` those that wait for it; `lastchg` is in seconds, and so is
+    `last`, the time since a session came to it: -1 for none.
     """
 
     backend: str
@@ -38,6 +39,7 @@ class Stat(NamedTuple):
     backup: bool
     mode: str
     address: str
+    last: int = -1
 
 
 class ServerRow(NamedTuple):
@@ -122,6 +124,7 @@ def _stat(row: list[str], column: dict[str, int]) -> Stat:
         count("bck") > 0,
         text("mode"),
         text("addr"),
+        number(text("lastsess") or "-1"),
     )
 
 

@@ -135,6 +135,11 @@ def _check_plain(instance: Instance) -> None:
             " restart it",
             next_step="run it in master-worker mode (haproxy -W -S /run/haproxy-master.sock …), or as a daemon (-D)",
         )
+    if not signals.may_signal(instance.process):
+        raise UsageError(
+            f"no permission to replace HAProxy (pid {instance.process.pid})",
+            next_step="run it as the user who started HAProxy, or with sudo",
+        )
     owner = proc.owner(instance.process.pid)
     if os.geteuid() == 0 and owner and not (_says(instance, "user") or _says(instance, "uid")):
         raise UsageError(

@@ -38,6 +38,10 @@ class Nginx:
     def keys(self) -> tuple[str, ...]:
         return (self.conf,)
 
+    @property
+    def folders(self) -> set[str]:
+        return {os.path.dirname(self.conf)}
+
     # where it is
 
     def _locate(self) -> tuple[str, Master | None]:
@@ -216,6 +220,12 @@ class Nginx:
             return None
         nginx_reload.check_generations(nginx_reload.workers(self.master.process), self.options.max_old_workers)
         return _as_data(nginx_reload.capture(self.master.process, self._error_log()))
+
+    def make_way(self, pool: str, names: set[str] | None = None) -> None:
+        """There is nothing beside the config."""
+
+    def refresh(self, pool: str) -> None:
+        """The same."""
 
     def apply(self, candidate: Candidate, token: Any) -> None:  # noqa: ARG002
         nginx_reload.reload(_as_generation(token).master)

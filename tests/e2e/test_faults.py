@@ -80,7 +80,7 @@ def test_a_target_that_is_no_address_is_explained(running: Bench, target: str, r
         (("set", "app_backend/127.0.0.1:1", "asleep"), "'asleep' is not one of"),
         (("weight", "app_backend", "127.0.0.1:1"), "expected SERVER=N"),
         (("weight", "app_backend", "127.0.0.1:1=-1"), "expected SERVER=N"),
-        (("switch", "nginx:app_backnd", NEW), "did you mean app_backend?"),
+        (("switch", "nginx:app_backnd", NEW), "did you mean 'app_backend'?"),
         (("swich", "app_backend", NEW), "Did you mean 'switch'?"),
     ],
 )

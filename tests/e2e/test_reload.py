@@ -92,6 +92,7 @@ def test_a_hand_edit_that_nobody_loaded_is_shown_and_loaded(running: Bench) -> N
     new = running.instance("2")
     text = running.pools.read_text()
     old = running.run("get", "app_backend").out.strip()
+    running.loaded()
     running.pools.write_text(text.replace(f"server {old}", f"server 127.0.0.1:{new}"))
     shown = running.run("show")
     assert f"{running.pools} was changed after nginx last loaded it" in shown.err
@@ -107,6 +108,7 @@ def test_a_hand_edit_that_nobody_loaded_is_shown_and_loaded(running: Bench) -> N
 
 def test_a_switch_tells_which_other_edit_it_makes_live(running: Bench) -> None:
     new = running.instance("2")
+    running.loaded()
     running.conf.write_text(running.conf.read_text() + "# by hand\n")
     result = running.run("switch", "app_backend", f"127.0.0.1:{new}")
     assert result.code == 0

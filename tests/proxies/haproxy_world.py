@@ -9,6 +9,7 @@ import pwd
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +99,29 @@ class World:
     def start(self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Instance:
         """Start HAProxy, wait until it serves, and find it as `instances` does."""
         before = {i.process for i in self.instances()}
-        child = self.spawn(*words, env=env, cwd=cwd)
-        if "-D" in words:
-            assert child.wait(LIMIT) == 0, self.log
 
         def there() -> bool:
             return bool(self.answering() and {i.process for i in self.instances()} - before)
 
-        assert eventually(lambda: there() or child.poll()), self.log
+        for _ in range(3):
+            child = self.spawn(*words, env=env, cwd=cwd)
+            if "-D" in words:
+                child.wait(LIMIT)
+            assert eventually(partial(_either, there, child)), self.log
+            if there() or "Address already in use" not in self.log:
+                break
+            self.move()
+        assert there(), self.log
         (found,) = [i for i in self.instances() if i.process not in before]
         if found.master:
             assert eventually(lambda: haproxy_process.workers(found).current), self.log
         return found
+
+    def move(self) -> None:
+        """Another port: between the kernel's answer and HAProxy's bind somebody else has taken this one."""
+        old, self.port = self.port, net.free_port()
+        for path in self.folder.rglob("*.cfg"):
+            path.write_text(path.read_text().replace(f"127.0.0.1:{old}", f"127.0.0.1:{self.port}"))
 
     def master(self, *words: str, env: dict[str, str] | None = None) -> Instance:
         """HAProxy with a master and its socket, on the usual config."""
@@ -153,6 +165,11 @@ class World:
         for child in self.children:
             child.kill()
             child.wait()
+
+
+def _either(there: Callable[[], bool], child: subprocess.Popen[bytes]) -> bool:
+    """It serves, or it has given up."""
+    return there() or bool(child.poll())
 
 
 @contextlib.contextmanager

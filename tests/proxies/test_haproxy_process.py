@@ -211,6 +211,37 @@ def test_a_reload_is_counted(place: World) -> None:
     assert haproxy_process.reloads(ProcessId(os.getpid(), 0)) is None
 
 
+def test_a_master_that_loads_would_lose_a_signal(place: World) -> None:
+    place.write()
+    instance = place.start("-W", "-f", str(place.conf))
+    assert eventually(lambda: haproxy_process.heeds_signals(instance.process))
+    good = place.conf.read_text()
+    place.conf.unlink()
+    os.mkfifo(place.conf)  # HAProxy loads until somebody writes into it
+    signals.send(instance.process, signals.number("USR2"))
+    assert eventually(lambda: haproxy_process.reloads(instance.process) == (1, 0, True))
+    assert not haproxy_process.heeds_signals(instance.process)
+    place.conf.write_text(good)
+    assert eventually(lambda: haproxy_process.heeds_signals(instance.process))
+    assert haproxy_process.reloads(instance.process) == (1, 0, False)
+
+
+def test_a_process_that_is_gone_heeds_no_signal() -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert not haproxy_process.heeds_signals(ProcessId(child.pid, 0))
+
+
+def test_a_pid_that_was_used_again_is_not_taken_for_an_old_worker() -> None:
+    def seen(pid: int, start: int, *words: str) -> haproxy_process._Seen:
+        return haproxy_process._Seen(ProcessId(pid, start), ("haproxy", *words), "/usr/sbin/haproxy")
+
+    worker = seen(20, 100, "-sf", "10", "-f", "a")
+    assert haproxy_process._replaces(worker, seen(10, 50, "-f", "a"))
+    assert not haproxy_process._replaces(worker, seen(10, 200, "-f", "a"))
+    assert not haproxy_process._replaces(worker, seen(11, 50, "-f", "a"))
+
+
 def test_a_plain_process(place: World) -> None:
     place.write()
     instance = place.start("-D", "-f", "haproxy.cfg", "-p", str(place.folder / "h.pid"))

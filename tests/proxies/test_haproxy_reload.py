@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,10 @@ from proxyswitch.proxies.base import NotTaken
 from proxyswitch.proxies.haproxy_arguments import parse
 from proxyswitch.proxies.haproxy_process import Instance
 from proxyswitch.proxies.haproxy_reload import State, capture, old_workers, prove, untouched
+from proxyswitch.proxies.haproxy_replies import processes
 from proxyswitch.system import net, proc, signals
 from proxyswitch.system.run import Command, Result
-from tests.proxies.haproxy_world import LIMIT, World, ended, eventually, world
+from tests.proxies.haproxy_world import LIMIT, World, as_user, ended, eventually, world
 
 
 @pytest.fixture
@@ -223,6 +225,28 @@ def test_root_reloads_what_an_ordinary_user_runs(haproxy_binary: str, start: Sta
             reload(place, instance)
 
 
+@pytest.mark.root
+@every_way
+def test_an_ordinary_user_reloads_what_is_theirs(haproxy_binary: str, start: Starter) -> None:
+    with tempfile.TemporaryDirectory() as name, world(Path(name), haproxy_binary, "nobody") as place:
+        shutil.chown(place.folder, "nobody")
+        place.write()
+        instance = start(place)
+        change(place)
+        as_user("nobody", lambda: reload(place, instance).failed)
+        assert status(place) == 410
+
+
+@pytest.mark.root
+@every_way
+def test_an_ordinary_user_cannot_reload_what_is_roots(place: World, start: Starter) -> None:
+    instance = start(place)
+    current = haproxy_process.workers(instance).current
+    with pytest.raises(AssertionError, match="UsageError: no permission to"):
+        as_user("nobody", lambda: haproxy_reload.reload(instance, capture(instance, None)))
+    assert haproxy_process.workers(instance).current == current
+
+
 # refused
 
 
@@ -231,8 +255,11 @@ def test_a_broken_config_is_not_taken(place: World, start: Starter) -> None:
     instance = start(place)
     place.conf.write_text("nonsense\n")
     error = refused(place, instance)
-    assert "did not take the reload, and serves with the config that it had" in error.what
-    assert error.next_step == f"read what it wrote: {place.folder}/log"
+    if start is with_socket and haproxy_process.version(place.binary).version >= (2, 7):  # the master tells then
+        assert error.what.startswith(f"HAProxy did not take the reload: {place.conf}:1: unknown keyword 'nonsense'")
+    else:
+        assert "did not take the reload, and serves with the config that it had" in error.what
+        assert error.next_step == f"read what it wrote: {place.folder}/log"
     assert "nonsense" in place.log
 
 
@@ -340,6 +367,21 @@ def test_an_old_worker_that_still_takes_connections_is_no_proof(place: World) ->
     assert haproxy_process.accepts(state.current[0]) is False
 
 
+def test_a_reload_that_is_under_way_is_waited_for(place: World) -> None:
+    """While HAProxy reads its config, all looks as before."""
+    instance = without_socket(place)
+    state = capture(instance, place.admin)
+    good = place.conf.read_text()
+    place.conf.unlink()
+    os.mkfifo(place.conf)  # HAProxy loads until somebody writes into it
+    haproxy_reload.reload(instance, state)
+    assert eventually(lambda: (told := haproxy_process.reloads(instance.process)) and told.loading)
+    writer = threading.Timer(0.2, lambda: place.conf.write_text(good))
+    writer.start()
+    assert not untouched(state)
+    writer.join()
+
+
 # who may, and who is asked
 
 
@@ -434,7 +476,19 @@ def test_a_reload_that_the_master_says_has_failed_is_not_taken(place: World, mon
 
 
 def test_the_place_of_the_log_is_named(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    instance = place.master()
+    instance = without_socket(place)
     place.conf.write_text("nonsense\n")
     monkeypatch.setattr(haproxy_process, "unit_of", lambda process: "haproxy@a.service")
     assert refused(place, instance).next_step == "look with: journalctl -u haproxy@a.service -n 30"
+
+
+def test_a_worker_that_goes_on_after_a_failed_reload_serves() -> None:
+    """As 3.2 tells it: nobody is among the workers, and who serves among the old ones."""
+    head = "#<PID>          <type>          <reloads>       <uptime>        <version>      \n"
+    text = (
+        f"{head}10              master          3 [failed: 1]   0d00h00m09s     3.2.26-1       \n# workers\n# old workers\n"
+        "11              worker          3               0d00h00m09s     3.2.26-1       \n"
+        "12              worker          1               0d00h00m03s     3.2.26-1       \n\n"
+    )
+    serving, old = haproxy_reload.sorted_workers(processes(text))
+    assert ([w.pid for w in serving], [w.pid for w in old]) == ([12], [11])
