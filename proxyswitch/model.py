@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 HTTP_PORT = 80
@@ -234,18 +235,21 @@ class PoolChange:
         """How every server is to be that this change speaks of."""
         return (*(c.after for c in self.servers if c.after), *self.kept)
 
+    @property
+    def names(self) -> set[str]:
+        """Of every server that this change speaks of, as it was or is to be."""
+        return {s.name for s in self.wanted} | {c.before.name for c in self.servers if c.before}
+
     def inverse(self) -> PoolChange:
         return PoolChange(self.pool, tuple(c.inverse() for c in reversed(self.servers)), self.kept)
 
     def result(self, servers: Iterable[Server]) -> Counter[Server]:
-        """What `servers` must be after this change, in whatever order."""
-        rows = Counter(servers)
+        """What `servers` must be after this change: in their places, and behind them what is added."""
+        todo: dict[Server | None, list[Server | None]] = {}
         for change in self.servers:
-            if change.before:
-                rows[change.before] -= 1
-            if change.after:
-                rows[change.after] += 1
-        return +rows
+            todo.setdefault(change.before, []).append(change.after)
+        rows = [todo[server].pop(0) if todo.get(server) else server for server in servers]
+        return Counter(s for s in (*rows, *chain.from_iterable(todo.values())) if s)
 
     def fits(self, servers: Iterable[Server]) -> bool:
         """True when each server that this change starts from is there as it expects it."""

@@ -112,7 +112,7 @@ class Haproxy(Section, frozen=True):
 
     @property
     def files(self) -> tuple[str, ...]:
-        return tuple([self.conf] if isinstance(self.conf, str) else self.conf)
+        return tuple([self.conf] if isinstance(self.conf, str) else self.conf) or ("",)
 
 
 class Settings(Section, frozen=True):

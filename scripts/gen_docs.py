@@ -31,6 +31,7 @@ FIXED = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8",
 
 TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("nginx", settings.Nginx),
+    ("haproxy", settings.Haproxy),
     ("apps.NAME", settings.App),
     ("apps.NAME.process", settings.Process),
     ("apps.NAME.health", settings.Health),
@@ -44,9 +45,22 @@ WORDS = {
     "nginx.binary": "The nginx program. Empty: that of the running nginx, else the one in `PATH` or a usual place.",
     "nginx.reload_timeout": "How long nginx may take over a reload. Keep it above 3 s: nginx tries a busy port that long.",
     "nginx.max_old_workers": "With so many old workers still shutting down, a further reload is refused.",
-    "apps.NAME.pool": "The `upstream` of the app. With its context (`http:NAME`, `stream:NAME`) where both have one.",
+    "haproxy.conf": (
+        "The config: what stands behind `-f`, a list where there are several; folders too."
+        " Empty: that of the running HAProxy, else `/etc/haproxy/haproxy.cfg`. `--haproxy-conf` goes first."
+    ),
+    "haproxy.socket": (
+        "The runtime socket: a path, or `127.0.0.1:9999`. Empty: as the `stats socket` lines of the config say."
+        " Without `conf` only what runs is changed, and that does not last. `--haproxy-socket` goes first."
+    ),
+    "haproxy.binary": "The HAProxy program. Empty: that of the running HAProxy, else the one in `PATH` or a usual place.",
+    "haproxy.reload_timeout": "How long HAProxy may take over a reload; 3 s at least, since it tries a busy port for 2 s.",
+    "apps.NAME.pool": (
+        "The pool of the app: an `upstream` of nginx, a `backend` or `listen` of HAProxy. In nginx with its context"
+        " (`http:NAME`, `stream:NAME`) where both have one."
+    ),
     "apps.NAME.slots": "Name and address of each place where a version can run; two or more for `deploy`.",
-    "apps.NAME.proxy": "The proxy. Today only `nginx`.",
+    "apps.NAME.proxy": "The proxy that has the pool: `nginx` or `haproxy`.",
     "apps.NAME.driver": "Who starts and stops the app. Today only `process`.",
     "apps.NAME.drain": "How long to wait for the old side after a switch; then exit 5, and the old side is left running.",
     "apps.NAME.watch": "So long the new version is watched after the switch; if it fails: back to the old. 0: no watch.",

@@ -1,20 +1,17 @@
 """The documentation is true: its examples run, its links lead somewhere, its tables are complete.
 
-A block of shell behind `<!-- run: pool -->` or `<!-- run: app -->` is run in a folder of its own, with a private nginx. Both
-have the pool app_backend with 127.0.0.1:3001 in it. In `pool`, version 1 answers there and version 2 on port 3002; in `app`,
-the app web was started in slot blue as version 1, and green is empty. In a `console` block the lines behind `$ ` are run,
-and what they print is compared: durations, pids and times may differ, and a table's columns may have other widths.
+A block of shell behind `<!-- run: pool -->` is run in a folder of its own, with a private nginx or HAProxy: docs_stage.py
+has the kinds. In a `console` block the lines behind `$ ` are run, and what they print is compared: durations, pids and times
+may differ, and a table's columns may have other widths.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,30 +20,11 @@ import pytest
 
 from proxyswitch import errors, settings
 from proxyswitch.cli.app import COMMANDS
-from proxyswitch.polling import until
-from proxyswitch.system import net, proc, signals
 from tests.conftest import REPO
-from tests.e2e.support import APP, LIMIT, Bench, bench
+from tests.docs_stage import staged
 
 PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md")])
 BLOCK = re.compile(r"(?:^<!-- (?P<mark>run: \w+|part) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
-SETTINGS = """\
-[nginx]
-conf = {conf}
-
-[apps.web]
-pool = "app_backend"
-slots = {{ blue = "127.0.0.1:{blue}", green = "127.0.0.1:{green}" }}
-watch = "100ms"
-
-[apps.web.process]
-command = [{python}, {app}]
-
-[apps.web.health]
-url = "http://{{address}}/health"
-json = {{ status = "healthy", version = "{{version}}" }}
-interval = "50ms"
-"""
 
 
 class Example(NamedTuple):
@@ -78,89 +56,6 @@ RUN = [b for b in BLOCKS if b.mark.startswith("run: ")]
 # --- examples
 
 
-class Stage:
-    """Where an example runs."""
-
-    def __init__(self, place: Bench, kind: str) -> None:
-        self.place, self.kind = place, kind
-        self.blue = place.instance("1") if kind == "pool" else net.free_port()
-        self.green = place.instance("2") if kind == "pool" else net.free_port()
-        place.write(self.blue)
-        self.config = place.folder / "proxyswitch.toml"
-        conf, python, app = (json.dumps(str(p)) for p in (place.conf, sys.executable, APP))
-        text = SETTINGS.format(conf=conf, blue=self.blue, green=self.green, python=python, app=app)
-        self.config.write_text(text if kind == "app" else text.partition("[apps.web]")[0])
-        self._program("proxyswitch", f'exec {shlex.quote(sys.executable)} -m proxyswitch "$@"')
-        self._program("git", "echo 3f2a9c1")
-        place.start()
-        if kind == "app":
-            assert self.sh("proxyswitch start web:blue --version 1 -q") == [("", 0)]
-
-    def _program(self, name: str, text: str) -> None:
-        path = self.place.folder / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-
-    def _names(self) -> list[tuple[str, str]]:
-        """What the documentation says, and what it is here."""
-        folder = str(self.place.folder)
-        files = [("/etc/nginx/conf.d/app.conf", str(self.place.pools)), ("/etc/nginx/nginx.conf", str(self.place.conf))]
-        folders = [("/var/lib/proxyswitch", str(self.place.state)), ("/srv/web/proxyswitch.toml", str(self.config))]
-        return [*files, *folders, ("/srv/web", folder), ("3001", str(self.blue)), ("3002", str(self.green))]
-
-    def real(self, text: str) -> str:
-        """A command of the documentation as it must be here."""
-        for name, here in self._names():
-            text = text.replace(name, here)
-        return text
-
-    def documented(self, text: str) -> str:
-        """What was printed here, as the documentation has it."""
-        for name, here in self._names():
-            text = text.replace(here, name)
-        return text
-
-    def sh(self, *commands: str) -> list[tuple[str, int]]:
-        """What each command printed, and its status; all in one shell."""
-        mark = "---- end of a command: "
-        script = "".join(f"{c}\ns=$?; echo '{mark}'$s; (exit $s)\n" for c in commands)
-        env = self.place.environment({"PATH": f"{self.place.folder}/bin:/usr/sbin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1"})
-        done = subprocess.run(
-            ["/bin/sh", "-c", script],
-            env=env,
-            cwd=self.place.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        *parts, rest = re.split(rf"{mark}(\d+)\n", done.stdout)
-        assert not rest, rest
-        return [(out.strip(), int(code)) for out, code in zip(parts[::2], parts[1::2], strict=True)]
-
-    def clear(self) -> None:
-        """End what the examples started: all of it has our state folder in its environment."""
-
-        def left() -> list[Any]:
-            return list(proc.with_environment("PROXYSWITCH_STATE", str(self.place.state)))
-
-        for process in left():
-            signals.send(process, signals.KILL)
-        until(lambda: None if left() else True, LIMIT)
-
-
-@contextmanager
-def staged(folder: Path, kind: str) -> Iterator[Stage]:
-    with bench(folder) as place:
-        stage = Stage(place, kind)
-        try:
-            yield stage
-        finally:
-            stage.clear()
-
-
 def commands(example: Example) -> list[tuple[str, str]]:
     """The commands of an example, each with what it should print."""
     if example.kind == "sh":
@@ -181,13 +76,16 @@ def plain(text: str) -> list[str]:
     text = re.sub(r"\b\d+(\.\d+)? s\b", "# s", text)
     text = re.sub(r'"seconds": [\d.]+', '"seconds": #', text)
     text = re.sub(r"\bpid \d+", "pid #", text)
+    text = re.sub(r"\b(UP|DOWN) \d/\d\b", r"\1", text)  # a check that has just begun
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
     rows = (" ".join(line.split()) for line in text.splitlines())
     return [row for row in rows if row.strip("─ ")]
 
 
 @pytest.mark.parametrize("example", RUN, ids=lambda e: e.name)
-def test_an_example_does_what_the_page_says(example: Example, tmp_path: Path, nginx_binary: str) -> None:
+def test_an_example_does_what_the_page_says(
+    example: Example, tmp_path: Path, nginx_binary: str, haproxy_binary: str
+) -> None:
     wanted = commands(example)
     with staged(tmp_path, example.mark.removeprefix("run: ")) as stage:
         ended = stage.sh(*(stage.real(command) for command, _ in wanted))
@@ -199,7 +97,7 @@ def test_an_example_does_what_the_page_says(example: Example, tmp_path: Path, ng
 
 
 def test_examples_are_found() -> None:
-    assert {b.page.name for b in RUN} >= {"README.md", "guide-switch.md", "guide-deploy.md"}
+    assert {b.page.name for b in RUN} >= {"README.md", "guide-switch.md", "guide-deploy.md", "guide-haproxy.md"}
     assert {b.kind for b in RUN} == {"sh", "console"}
 
 
@@ -240,6 +138,10 @@ PRINTED = {
         "switch": "proxyswitch switch app_backend 127.0.0.1:3002 --json",
         "history": "proxyswitch history --json",
     },
+    "haproxy": {
+        "show with HAProxy": "proxyswitch show --json",
+        "switch with HAProxy": "proxyswitch switch app_backend green --json",
+    },
 }
 
 
@@ -259,7 +161,7 @@ def documented_json() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", list(PRINTED))
-def test_json_has_the_documented_keys(kind: str, tmp_path: Path, nginx_binary: str) -> None:
+def test_json_has_the_documented_keys(kind: str, tmp_path: Path, nginx_binary: str, haproxy_binary: str) -> None:
     documented = documented_json()
     with staged(tmp_path, kind) as stage:
         ended = stage.sh(*(stage.real(command) for command in PRINTED[kind].values()))
@@ -313,7 +215,7 @@ def test_every_exit_code_is_documented(name: str) -> None:
 
 def test_every_settings_key_is_documented() -> None:
     text = (REPO / "docs" / "settings.md").read_text()
-    for kind in (settings.Nginx, settings.App, settings.Process, settings.Health, settings.Hooks):
+    for kind in (settings.Nginx, settings.Haproxy, settings.App, settings.Process, settings.Health, settings.Hooks):
         for field in msgspec.structs.fields(kind):
             key = field.encode_name
             assert f"| `{key}` |" in text or f".{key}]`" in text, key

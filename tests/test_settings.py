@@ -27,6 +27,12 @@ binary = "/opt/nginx"
 reload_timeout = "15s"
 max_old_workers = 8
 
+[haproxy]
+conf = ["/opt/haproxy.cfg", "/opt/conf.d"]
+socket = "/run/haproxy/admin.sock"
+binary = "/opt/haproxy"
+reload_timeout = "20s"
+
 [apps.web]
 pool = "app_backend"
 proxy = "nginx"
@@ -99,6 +105,12 @@ def test_every_key_is_read() -> None:
         nginx=settings.Nginx(
             conf="/opt/nginx.conf", binary="/opt/nginx", reload_timeout=settings.Seconds(15), max_old_workers=8
         ),
+        haproxy=settings.Haproxy(
+            conf=["/opt/haproxy.cfg", "/opt/conf.d"],
+            socket="/run/haproxy/admin.sock",
+            binary="/opt/haproxy",
+            reload_timeout=settings.Seconds(20),
+        ),
         apps={
             "web": settings.App(
                 pool="app_backend",
@@ -146,7 +158,7 @@ def test_every_key_is_read() -> None:
 def test_the_example_above_has_every_key() -> None:
     """Whoever adds a key adds it to FULL, and so to the tests of parser and schema."""
     app = parse(FULL).apps["web"]
-    tables = [parse(FULL).nginx, app, app.process, app.health, app.hooks]
+    tables = [parse(FULL).nginx, parse(FULL).haproxy, app, app.process, app.health, app.hooks]
     unnamed = [name for table in tables if table for name in table.__struct_fields__ if f"{name} = " not in FULL]
     assert [name for name in unnamed if f"[apps.web.{name}]" not in FULL] == []
 
@@ -158,6 +170,13 @@ def test_what_is_not_said_has_its_default() -> None:
     assert app.process
     assert (float(app.process.grace), app.process.log_keep, app.process.stop_signal) == (10, 5, "TERM")
     assert settings.load(None) == settings.Settings()
+
+
+@pytest.mark.parametrize(
+    ("conf", "files"), [('"/a.cfg"', ("/a.cfg",)), ('["/a.cfg", "/b"]', ("/a.cfg", "/b")), ("[]", ("",)), ('""', ("",))]
+)
+def test_the_config_of_haproxy_is_a_file_or_several(conf: str, files: tuple[str, ...]) -> None:
+    assert parse(f"[haproxy]\nconf = {conf}\n").haproxy.files == files
 
 
 def test_slots_are_places_in_their_order() -> None:
@@ -196,7 +215,14 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("reload_timeout", "reload_timout", "nginx.reload_timout: unknown key: did you mean 'reload_timeout'?"),
+        (
+            'reload_timeout = "15s"',
+            'reload_timout = "15s"',
+            "nginx.reload_timout: unknown key: did you mean 'reload_timeout'?",
+        ),
+        ("socket =", "sockets =", "haproxy.sockets: unknown key: did you mean 'socket'?"),
+        ("[haproxy]", "[haprox]", "haprox: unknown key: did you mean 'haproxy'?"),
+        ('"/opt/conf.d"]', "1]", "haproxy.conf[1]: expected `str`, got `int`"),
         ("[nginx]", "[ngimx]", "ngimx: unknown key: did you mean 'nginx'?"),
         ("max_old_workers = 8", "zzz = 8", "nginx.zzz: unknown key"),
         ("drain =", "drian =", "apps.web.drian: unknown key: did you mean 'drain'?"),
@@ -227,7 +253,7 @@ def test_durations(text: str, seconds: float) -> None:
         ('["make", "assets"]', '["make", 1]', "apps.web.hooks.prepare[1]: expected `str`, got `int`"),
         ('command = "exec run --port $PORT"', "command = []", "apps.web.process.command: must not be empty"),
         ('command = "exec run --port $PORT"', 'command = ""', "apps.web.process.command: must not be empty"),
-        ('proxy = "nginx"', 'proxy = "caddy"', "apps.web.proxy: unknown proxy 'caddy'; known: nginx"),
+        ('proxy = "nginx"', 'proxy = "caddy"', "apps.web.proxy: unknown proxy 'caddy'; known: haproxy, nginx"),
         ('driver = "process"', 'driver = "pm3"', "apps.web.driver: unknown driver 'pm3'; known: process"),
         ('blue = "127.0.0.1:3001"', 'blue = "3001"', "apps.web.slots.blue: '3001' is no address"),
         ('blue = "127.0.0.1:3001"', 'blue = "127.0.0.1:99999"', "apps.web.slots.blue: '127.0.0.1:99999': port 99999 is out"),
@@ -365,7 +391,9 @@ def test_the_schema_accepts_good_files(validator: Any) -> None:
         ("log_keep = 3", "log_keep = 0"),
         ('umask = "027"', 'umask = "0o27"'),
         ('env = { A = "{version}" }', "env = { A = 1 }"),
-        ("conf = ", "path = '/x'\nconf = "),
+        ('conf = "', "path = '/x'\nconf = \""),
+        ('socket = "/run/haproxy/admin.sock"', "socket = 1"),
+        ('"/opt/conf.d"]', "1]"),
     ],
 )
 def test_the_schema_rejects_what_the_parser_rejects(validator: Any, old: str, new: str) -> None:

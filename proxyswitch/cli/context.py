@@ -58,10 +58,10 @@ def options_of(given: Given) -> dict[str, Options]:
     return {
         "nginx": Options(nginx.conf or said.conf, said.binary, float(said.reload_timeout), said.max_old_workers),
         "haproxy": Options(
-            files[0] if not haproxy.socket or first else "",
+            files[0],
             theirs.binary,
             float(theirs.reload_timeout),
-            more=files[1:] if not haproxy.socket or first else (),
+            more=files[1:],
             socket=haproxy.socket or theirs.socket,
         ),
     }

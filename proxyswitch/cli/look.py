@@ -9,7 +9,7 @@ import typer
 from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, Proxies, settings_of, settings_path, split_pool, split_slot
 from proxyswitch.errors import ProxyswitchError, Unhealthy, UsageError
-from proxyswitch.model import Endpoint, Pool, Server
+from proxyswitch.model import Endpoint, Pool, Server, ServerState
 from proxyswitch.proxies.base import Proxy, Seen
 
 if TYPE_CHECKING:  # imported when a command runs: it costs time at the start
@@ -92,7 +92,7 @@ class View:
         return (
             pool.name,
             name,
-            (seen.state or _state(server)) + mark,
+            _state(server, seen.state) + mark,
             str(weight),
             count,
             seen.health,
@@ -145,8 +145,10 @@ def tell_interrupted() -> None:
         output.note(f"interrupted, or under way: {line}; if nothing runs, put it right with: proxyswitch recover")
 
 
-def _state(server: Server) -> str:
-    return "backup" if server.backup and not server.down else str(server.state)
+def _state(server: Server, runs: str = "") -> str:
+    """What the proxy tells, else what the file says; a backup that is not out is called so."""
+    state = runs or str(server.state)
+    return "backup" if server.backup and state == ServerState.READY else state
 
 
 def _pool(pool: Pool, seen: dict[tuple[str, str], Seen]) -> dict[str, Any]:
@@ -155,7 +157,7 @@ def _pool(pool: Pool, seen: dict[tuple[str, str], Seen]) -> dict[str, Any]:
         "proxy": pool.proxy,
         "context": pool.context,
         "balancer": pool.balancer,
-        "file": pool.where.path or None,
+        "file": pool.where.path if pool.where.line else None,
         "line": pool.where.line or None,
         "servers": [_server(s, seen.get((pool.name, s.label), NOTHING)) for s in pool.servers],
     }

@@ -195,9 +195,11 @@ def reconcile(
 
     By default what runs stays as it is, and the file follows, so that it lasts over a reload. State files follow too.
     """
-    from proxyswitch.release.pools import reconciling
+    from proxyswitch.release.pools import reconciling, set_right
 
     world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
+    if not dry_run:
+        set_right(world, world.proxy(proxy))
     wish = reconciling(world.proxy(proxy), name, by_file=by is By.FILE, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
@@ -261,7 +263,7 @@ def _say(outcome: Outcome) -> None:
 
 def _arrow(pool: Pool | None, change: Any, data: dict[str, Any]) -> str:
     if data["from"] != data["to"] or not pool or not change:
-        return f"{' '.join(data['from']) or 'nothing'} → {' '.join(data['to'])}"
+        return f"{' '.join(data['from']) or 'nothing'} → {' '.join(data['to']) or 'nothing'}"
     from proxyswitch.release.intents import described
 
     rows = [described(c.before, c.after) for c in change.servers if c.before and c.after]

@@ -142,6 +142,8 @@ def rollback(
 
     proxy, pool = _proxy_meant(Proxies(given), what)
     world.take(proxy)
+    if not dry_run:
+        pools.set_right(world, proxy)
     wish = pools.rollback_wish(proxy, pools.last_change(proxy, pool), drain=drain or 0.0, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 

@@ -69,6 +69,11 @@ class Haproxy:
         instance = self.found.instance
         return not self.found.names or (instance is not None and proc.alive(instance.process))
 
+    def look_again(self) -> None:
+        """After a reload without a master another process serves."""
+        if self.found.instance and not self.found.instance.master:
+            self.found = haproxy_find.locate(self.options)
+
     @cached_property
     def socket(self) -> Endpoint | None:
         return next(iter(haproxy_find.sockets(self._config, self.options)), None)

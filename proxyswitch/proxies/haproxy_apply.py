@@ -87,6 +87,7 @@ def prove(proxy: Haproxy, candidate: Candidate, token: Any) -> Any:
 
 def _prove_reload(proxy: Haproxy, token: Any) -> None:
     haproxy_reload.prove(haproxy_reload.from_data(token["reload"]), max(3.0, proxy.options.reload_timeout))
+    proxy.look_again()
 
 
 def _read_back(proxy: Haproxy, pool: str, wishes: list[Wish]) -> None:
@@ -179,6 +180,7 @@ def _old_config_runs(proxy: Haproxy, token: Any) -> bool:
     now = haproxy_reload.capture(proxy.found.instance, proxy.socket)
     haproxy_reload.reload(proxy.found.instance, now)
     haproxy_reload.prove(now, max(3.0, proxy.options.reload_timeout))
+    proxy.look_again()
     return True
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from proxyswitch.conf.haproxy.checks import HttpCheck
 from proxyswitch.errors import Failed, UsageError
-from proxyswitch.model import Endpoint, Server, ServerState
+from proxyswitch.model import Endpoint, Server, ServerState, serving
 from proxyswitch.proxies.base import Candidate
 from proxyswitch.proxies.haproxy_socket import ServerRow
 from proxyswitch.proxies.haproxy_wishes import Wish, address_met
@@ -38,14 +38,21 @@ def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], 
 def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], ask: HttpCheck | None) -> Iterator[str]:
     """The servers that wake up, or move, to where nobody accepts a connection."""
     servers = {s.name: s for s in candidate.change.wanted}
+    called = _called(candidate)
     for wish in wishes:
         row = rows.get(wish.server)
         awake = row is not None and row.state is ServerState.READY and address_met(wish, row)
-        if wish.state is ServerState.READY and not awake:
+        if wish.state is ServerState.READY and (not awake or wish.server in called):
             server = servers[wish.server]
             reason = _refusal(server, ask)
             if reason:
                 yield f"{server.name} ({server.address}) does not answer: {reason}"
+
+
+def _called(candidate: Candidate) -> set[str]:
+    """Servers that the change makes take the traffic: also a backup that was ready before, and had none."""
+    before = {s.name for s in serving("haproxy", candidate.pool.servers)}
+    return {s.name for s in serving("haproxy", candidate.change.result(candidate.pool.servers).elements())} - before
 
 
 def _refusal(server: Server, ask: HttpCheck | None) -> str:

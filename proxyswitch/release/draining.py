@@ -32,7 +32,6 @@ class _Wait:
         self.world, self.proxy, self.token, self.seconds = world, proxy, token, seconds
         self.begun = clock.now()
         self.deadline, self.half = Deadline.after(seconds), Deadline.after(seconds / 2)
-        self.pressed = False
         self.reported = self.begun
 
     def run(self) -> Left | None:
@@ -48,10 +47,7 @@ class _Wait:
             pause = min(pause * 1.5, 0.25)
 
     def press(self) -> bool:
-        """Once: True when something was done, so that it must be looked again."""
-        if self.pressed:
-            return False
-        self.pressed = True
+        """True when something was done, so that it must be looked again. What cannot be done yet is tried at each look."""
         done = self.proxy.press(self.token)
         if done:
             self.world.report(done)

@@ -45,6 +45,7 @@ class Exactly(Intent, frozen=True):
 
     change: PoolChange
     lenient: bool = False
+    words: str = "take the earlier change back"
 
 
 class Changed(ProxyswitchError):
@@ -107,7 +108,7 @@ def _switch(intent: SwitchTo, pool: Pool) -> Iterable[ServerChange]:
 
 def _awake(server: Server, pool: Pool) -> Server:
     """A target comes to life. A backup of nginx changes places with the live side; HAProxy's becomes live as it is."""
-    return replace(server, down=False, backup=server.backup and pool.proxy == "haproxy")
+    return replace(server, down=False, drain=False, backup=server.backup and pool.proxy == "haproxy")
 
 
 def _aside(pool: Pool, named: list[Server], rest: list[Server]) -> Iterable[tuple[Server, Server]]:
@@ -161,7 +162,7 @@ def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
             raise UsageError(f"{name} is named twice: which weight is it to have?")
         seen.add(found)
         for server in found:
-            after = _out(server) if weight == 0 else replace(server, weight=weight, down=False)
+            after = _out(server) if weight == 0 else replace(server, weight=weight, down=False, drain=False)
             yield ServerChange(server, after)
 
 

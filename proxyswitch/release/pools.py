@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from proxyswitch.errors import Failed, UsageError
-from proxyswitch.model import Pool, PoolChange, Server, ServerChange
+from proxyswitch.model import Pool, PoolChange, Server, ServerChange, ServerState
 from proxyswitch.proxies.base import Candidate, Proxy
-from proxyswitch.release import history, intents, plan, transaction
+from proxyswitch.release import history, intents, places, plan, transaction, undoing
 from proxyswitch.release.engine import Engine, Outcome
 from proxyswitch.release.history import Entry, History
 from proxyswitch.release.steps import AnyIntent, Plan, WaitHealthy
@@ -59,6 +59,14 @@ def preview(world: World, wish: Wish) -> tuple[Candidate, Plan, str]:
     return candidate, _steps(wish), stale
 
 
+def set_right(world: World, proxy: Proxy) -> None:
+    """Finish or take back what a killed run left, for what must be known before a change begins. Raises NeedsPerson, Busy."""
+    at = places.places(proxy)
+    if at.journal.records():  # who writes it still holds the lock
+        with places.hold(proxy, world.proxy_timeout):
+            undoing.recover(proxy, at, world.report)
+
+
 def past() -> History:
     return History(state.folder() / "history.jsonl")
 
@@ -88,11 +96,24 @@ def last_change(proxy: Proxy, pool: str = "") -> Entry:
 def reconciling(proxy: Proxy, pool: str, *, by_file: bool, force: bool) -> Wish:
     """What makes the lines of a pool and what runs of it agree: the one or the other follows."""
     there = proxy.pool(pool)
+    _refuse_what_only_runs(proxy, there)
     if by_file:
         return Wish(pool, intents.AsItIs(), RECONCILE, proxy.name, force=force)
     now = {server.name: server for server in proxy.serving(there).servers}
     changes = tuple(ServerChange(s, replace(now[s.name], where=s.where)) for s in there.servers if s.name)
-    return Wish(pool, intents.Exactly(PoolChange(pool, changes)), RECONCILE, proxy.name, force=force)
+    intent = intents.Exactly(PoolChange(pool, changes), words="the file follows what runs")
+    return Wish(pool, intent, RECONCILE, proxy.name, force=force)
+
+
+def _refuse_what_only_runs(proxy: Proxy, there: Pool) -> None:
+    """No line can be changed for it, and what it would say besides its address is not known."""
+    seen = proxy.seen([there]).items()
+    alone = [label for (_, label), one in seen if one.state == ServerState.READY and not there.find(label)]
+    if alone:
+        raise UsageError(
+            f"{', '.join(alone)} of {there.name} is in no file, only the running {proxy.name} has it",
+            next_step="write a line for it into the file, or reload so that it is gone; then run it again",
+        )
 
 
 def last_changed(proxies: list[Proxy]) -> Proxy | None:

@@ -49,7 +49,7 @@ def _clear(world: World) -> None:
         with contextlib.suppress(ProxyswitchError):  # without a proxy, or a config that can be read, there are none
             proxy = world.proxy(name)
             pools = {os.path.dirname(os.path.realpath(pool.where.path)) for pool in proxy.pools()}
-            places.clear({os.path.dirname(proxy.conf), *pools})
+            places.clear(proxy.folders | pools)
 
 
 def _one(world: World, journal: Journal, name: str, *, keep: bool) -> str:

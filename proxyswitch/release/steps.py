@@ -142,6 +142,6 @@ def _wish(intent: AnyIntent) -> str:
         case SetWeights():
             return ", ".join(f"{name} gets weight {weight}" for name, weight in intent.weights)
         case Exactly():
-            return "take the earlier change back"
+            return intent.words
         case AsItIs():
             return "what runs becomes as the file says"

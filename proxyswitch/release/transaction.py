@@ -124,6 +124,8 @@ class Transaction:
             self.token = self.proxy.capture(candidate)
             self._announce(candidate)
             self.candidate, self.acts = candidate, True
+            if self.token is not None:
+                self.proxy.make_way(candidate.pool.name, candidate.change.names)
             for file, temp in zip(candidate.files, temps, strict=True):
                 self._put(file, temp)
         finally:

@@ -19,7 +19,7 @@ from proxyswitch.system import files
 def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
     """Finish or undo what a killed run left; the lock is held. True when there was something. Raises NeedsPerson."""
     records = at.journal.records()
-    clear([os.path.dirname(proxy.conf)])
+    clear(proxy.folders)
     if not records:
         at.journal.end()
         return False
@@ -55,16 +55,23 @@ def undo(proxy: Proxy, at: Files) -> None:
     """
     records = at.journal.records()
     begun, applied = records[0], any(r["kind"] == "applying" for r in records)
+    pool, token = begun["entry"]["pool"], begun["token"]
     _announce(at.journal)
+    if token is not None:
+        with contextlib.suppress(ProxyswitchError, OSError):  # it is there for a start in the midst of this only
+            proxy.make_way(pool)
     restored = [r for r in (_restore(entry) for entry in begun["files"]) if r]
     touched = bool(restored or applied) and proxy.running()
-    if touched and not proxy.revert(begun["entry"]["pool"], begun["token"], applied=applied):
+    if touched and not proxy.revert(pool, token, applied=applied):
         files_are = f"the files are as they were before ({', '.join(restored) or 'unchanged'})"
         raise NeedsPerson(
             f"{proxy.name} cannot be shown to run the restored config again",
             state=f"{files_are}, what runs may be newer",
             next_step=f"look at the error log, reload {proxy.name} by hand, then run: proxyswitch recover",
         )
+    if not touched and proxy.running():
+        with contextlib.suppress(ProxyswitchError, OSError):
+            proxy.refresh(pool)
     at.journal.end()
 
 

@@ -28,6 +28,7 @@ ALL = [
     "weight",
     "set",
     "drain",
+    "reconcile",
     "rollback",
     "health",
     "deploy",
@@ -84,13 +85,14 @@ def test_every_command_can_be_loaded_and_explains_itself(name: str) -> None:
     assert said.startswith(f"Usage: proxyswitch {name} ")
 
 
-CHANGING = ("switch", "weight", "set", "drain", "rollback", "deploy", "start", "stop", "restart")
+CHANGING = ("switch", "weight", "set", "drain", "reconcile", "rollback", "deploy", "start", "stop", "restart")
 
 
 @pytest.mark.parametrize("name", CHANGING)
 def test_every_command_that_changes_something_can_wait_for_locks_and_be_quiet(name: str) -> None:
     options = {word for p in app.load(name, app.COMMANDS[name]).params for word in p.opts}
     assert {"--lock-timeout", "--json", "--quiet", "-q", "--config", "--nginx-conf"} <= options
+    assert {"--haproxy-conf", "--haproxy-socket"} <= options
     assert "--dry-run" in options or name in ("start", "stop", "restart")
 
 
@@ -116,9 +118,12 @@ def test_the_version() -> None:
         (("logs", "web", "-n", "many"), "is not a valid int"),
         (("set", "p", "drain"), "'p' names no server"),
         (("weight", "p", "a:1"), "'a:1': expected SERVER=N with a whole number"),
-        (("switch", "p", "t", "--mode", "magic"), "--mode magic: not possible here; known: auto, reload"),
+        (("switch", "p", "t", "--mode", "magic"), "--mode magic: not possible here; known: auto, reload, runtime"),
         (("status", "--config", "gone.toml"), "gone.toml: no such settings file"),
         (("show", "--nginx-conf", "gone.conf"), "gone.conf: no such config file"),
+        (("show", "--haproxy-conf", "gone.cfg"), "gone.cfg: no such config file"),
+        (("show", "--haproxy-socket", "gone.sock"), "gone.sock"),
+        (("reconcile", "p", "--by", "both"), "'both' is not one of"),
     ],
 )
 def test_a_mistake_is_exit_2_and_says_what(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
