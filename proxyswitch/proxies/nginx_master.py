@@ -111,15 +111,14 @@ def masters() -> list[Master]:
 
 
 def master_at(pid: int) -> Master | None:
-    """The master with that pid; None when the process is something else, or in another mount namespace."""
+    """The master with that pid; None when the process is something else, or in a container."""
     title = proc.title(pid)
     if not title.startswith(TITLE):
         return None
     process = proc.identify(pid)
     if process is None or proc.title(proc.parent(pid)).startswith(TITLE):
         return None  # gone, or a child so young that it still carries its master's title
-    theirs, ours = proc.link(pid, "ns/mnt"), proc.link(os.getpid(), "ns/mnt")
-    if theirs and theirs != ours:
+    if not proc.sees_our_files(pid):
         return None
     program, arguments = parse_title(title)
     return Master(process, _binary(pid, program), _absolute(pid, arguments))

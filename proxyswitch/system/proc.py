@@ -117,6 +117,21 @@ def link(pid: int, name: str) -> str:
     return ""
 
 
+def sees_our_files(pid: int) -> bool:
+    """True unless the process has another root than ours, as one in a container has.
+
+    A mount namespace of its own alone is no such sign: systemd gives one to every service with PrivateTmp or a bind mount.
+    A process that has changed its root to a folder of ours is told by that folder. What may not be known counts as ours.
+    """
+    if link(pid, "ns/mnt") in ("", link(os.getpid(), "ns/mnt")):
+        return True
+    try:
+        theirs, ours = os.stat(f"/proc/{pid}/root"), os.stat(link(pid, "root"))
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
 def owner(pid: int) -> int | None:
     """The user id that it runs as."""
     with contextlib.suppress(OSError):
