@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -200,8 +202,19 @@ def reconcile(
     world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
     if not dry_run:
         set_right(world, world.proxy(proxy))
-    wish = reconciling(world.proxy(proxy), name, by_file=by is By.FILE, force=force)
+    with unchanged(name):
+        wish = reconciling(world.proxy(proxy), name, by_file=by is By.FILE, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+@contextmanager
+def unchanged(pool: str) -> Iterator[None]:
+    """What fails in here has changed nothing, and says so with --json."""
+    try:
+        yield
+    except ProxyswitchError as error:
+        error.facts = {"changed": False, "pool": pool, **error.facts}
+        raise
 
 
 def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) -> None:

@@ -137,14 +137,15 @@ def rollback(
             )
         _rollback_app(world, app, dry_run=dry_run, json=json, quiet=quiet)
         return
-    from proxyswitch.cli.pools import change
+    from proxyswitch.cli.pools import change, unchanged
     from proxyswitch.release import pools
 
     proxy, pool = _proxy_meant(Proxies(given), what)
     world.take(proxy)
     if not dry_run:
         pools.set_right(world, proxy)
-    wish = pools.rollback_wish(proxy, pools.last_change(proxy, pool), drain=drain or 0.0, force=force)
+    with unchanged(pool):
+        wish = pools.rollback_wish(proxy, pools.last_change(proxy, pool), drain=drain or 0.0, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 

@@ -333,10 +333,10 @@ class Haproxy:
     def leftovers(self, pool: str = "") -> Any:
         if not self.runtime:
             return haproxy_old_side.as_data(OldSide())
-        out = [row for row in self.runtime.servers(pool) if row.state is not ServerState.READY]
-        servers = tuple((row.backend, row.server) for row in out)
+        rows = self.runtime.servers(pool)
+        servers = tuple((row.backend, row.server) for row in rows if row.state is not ServerState.READY)
         keeps = tuple((b.name, b.keeps()) for b in pools.backends(self.known) if b.keeps() and pool in ("", b.name))
-        return haproxy_old_side.as_data(OldSide(servers, (), tuple(self.may_hold()), keeps))
+        return haproxy_old_side.as_data(OldSide(servers, self.watcher.left_addresses(rows), tuple(self.may_hold()), keeps))
 
     def may_hold(self) -> list[Any]:
         """The workers that may have sessions of servers that are out; the current one too: it can be reloaded away."""

@@ -6,6 +6,7 @@ that was killed anywhere can be taken back.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from proxyswitch import polling
@@ -75,7 +76,7 @@ def prove(proxy: Haproxy, candidate: Candidate, token: Any) -> Any:
     """Read back what runs, and write what is to last. Returns the old side. Raises NotTaken, and what the socket raises."""
     if token["mode"] == RELOAD:
         _prove_reload(proxy, token)
-        _bring_back(proxy, token, besides=candidate.pool.name)
+        _bring_back(proxy, candidate, token)
     if proxy.runtime:
         _tell(proxy, candidate.pool.name, proxy.wishes(candidate) if token["mode"] == RELOAD else [])
         _read_back(proxy, candidate.pool.name, proxy.wishes(candidate))
@@ -103,12 +104,20 @@ def _read_back(proxy: Haproxy, pool: str, wishes: list[Wish]) -> None:
         raise NotTaken(f"HAProxy was told, but does not run {pool} so: {'; '.join(unlike)}")
 
 
-def _bring_back(proxy: Haproxy, token: Any, besides: str) -> None:
-    """A reload forgets what the running process alone knew. Servers of other pools are told again how they ran."""
+def _bring_back(proxy: Haproxy, candidate: Candidate, token: Any) -> None:
+    """A reload forgets what the running process alone knew. Servers that the change does not speak of are told again.
+
+    Where somebody else's edits went live with it, addresses and weights are as the file says now.
+    """
+    told = {(candidate.pool.name, wish.server) for wish in _wishes(proxy, candidate)}
+    now = proxy.runtime.servers() if proxy.runtime else []
     for pool, wishes in _before(token).items():
-        if pool != besides and proxy.runtime:
-            rows = proxy.rows(pool)
-            haproxy_wishes.tell(proxy.runtime, pool, [w for w in wishes if w.server in rows], rows)
+        rows = {row.server: row for row in now if row.backend == pool}
+        again = [w for w in wishes if w.server in rows and (pool, w.server) not in told]
+        if token["pending"]:
+            again = [w._replace(weight=None, endpoint=None) for w in again]
+        if proxy.runtime:
+            haproxy_wishes.tell(proxy.runtime, pool, again, rows)
 
 
 def _before(token: Any) -> dict[str, list[Wish]]:
@@ -145,8 +154,23 @@ def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> bool:
     proxy.config()
     if token is None:  # it did not run then: what runs now has loaded some of the files
         return _as_the_file_says(proxy, pool)
-    if token["mode"] == RELOAD and not _old_config_runs(proxy, token):
-        return False
+    # a reload that was not taken has changed nothing, and a process that tried to take over can have cost us the socket
+    if token["mode"] != RELOAD or not haproxy_reload.untouched(haproxy_reload.from_data(token["reload"])):
+        if not _runs_again(proxy, pool, token):
+            return False
+        _state_files_follow(proxy, pool)
+    else:
+        with contextlib.suppress(ProxyswitchError, OSError):  # what they no longer say is left to the config
+            proxy.refresh(pool)
+    if proxy.found.names and applied:
+        haproxy_marks.remember(proxy.known, proxy.conf, token["pending"])
+    return True
+
+
+def _runs_again(proxy: Haproxy, pool: str, token: Any) -> bool:
+    """Every server is as it was, and that is read back."""
+    if token["mode"] == RELOAD:
+        _load_old_config(proxy)
     _undo_added(proxy, pool, token)
     if not _undo_removed(proxy, pool, token):
         return False
@@ -156,9 +180,6 @@ def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> bool:
         if proxy.runtime:
             haproxy_wishes.tell(proxy.runtime, name, there, rows)
         _read_back(proxy, name, there)
-    _state_files_follow(proxy, pool)
-    if proxy.found.names and applied:
-        haproxy_marks.remember(proxy.known, proxy.conf, token["pending"])
     return True
 
 
@@ -172,16 +193,13 @@ def _state_files_follow(proxy: Haproxy, pool: str) -> None:
             raise
 
 
-def _old_config_runs(proxy: Haproxy, token: Any) -> bool:
-    state = haproxy_reload.from_data(token["reload"])
-    if haproxy_reload.untouched(state):  # who else has reloaded since has loaded our files
-        return True
+def _load_old_config(proxy: Haproxy) -> None:
+    """By a reload of our own: who else has reloaded meanwhile has loaded our files."""
     assert proxy.found.instance  # noqa: S101  # it has files, and runs
     now = haproxy_reload.capture(proxy.found.instance, proxy.socket)
     haproxy_reload.reload(proxy.found.instance, now)
     haproxy_reload.prove(now, max(3.0, proxy.options.reload_timeout))
     proxy.look_again()
-    return True
 
 
 def _undo_added(proxy: Haproxy, pool: str, token: Any) -> None:

@@ -7,10 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from proxyswitch import durations
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, ProcessId, ServerState
 from proxyswitch.proxies.base import Left
-from proxyswitch.proxies.haproxy_socket import Master, Processes, Runtime, ServerRow, SocketError, Unreachable, WorkerGone
+from proxyswitch.proxies.haproxy_socket import (
+    Denied,
+    Master,
+    Processes,
+    Runtime,
+    ServerRow,
+    SocketError,
+    Unreachable,
+    WorkerGone,
+)
 from proxyswitch.system import clock, net, proc
 
 AGES_EVERY = 1.0  # seconds: a list of all sessions costs HAProxy more than a look at its counters
@@ -58,7 +67,7 @@ class Watcher:
         """What is still there; None when nothing is. A socket that does not answer for a moment counts as something."""
         try:
             counts = dict(self._counts(old))
-        except SocketError as error:
+        except (SocketError, Denied) as error:
             return Left(1, f"HAProxy cannot be asked at the moment ({error.what})")
         total = sum(counts.values())
         if not total:
@@ -80,12 +89,31 @@ class Watcher:
         pids = ", ".join(str(w.pid) for w in unseen)
         yield f"old workers (pid {pids}), which only a master socket could tell of", len(unseen)
         for text in old.moved:
-            endpoint = Endpoint.parse(text)
-            count = net.connections([endpoint])[endpoint]
-            yield f"{count} {'connection' if count == 1 else 'connections'} to {text}", count
-            for pid, runtime in workers:
-                loose = self._loose(runtime, lambda row: _is_at(row, endpoint)) if pid else 0  # noqa: B023
-                yield _sends(pid, text, loose), loose
+            yield from self._at(Endpoint.parse(text), workers)
+
+    def _at(self, endpoint: Endpoint, workers: list[tuple[int, Runtime]]) -> Iterator[tuple[str, int]]:
+        """Connections that wait at the old address for requests to come do not count, where the sessions can be seen."""
+        count = net.connections([endpoint])[endpoint]
+        if workers and not endpoint.path:
+            hosts = net.addresses(endpoint.host)
+            count = sum(at.host in hosts and at.port == endpoint.port for _, runtime in workers for at in _places(runtime))
+        yield f"{count} {_sessions(count)} at {endpoint}", count
+        for pid, runtime in workers:
+            loose = self._loose(runtime, lambda row: _is_at(row, endpoint)) if pid else 0
+            yield _sends(pid, str(endpoint), loose), loose
+
+    def left_addresses(self, rows: list[ServerRow]) -> tuple[str, ...]:
+        """Where ready servers were before, as far as sessions are there still, or old workers that would send some there."""
+        now = {(row.backend, row.server): Endpoint(row.address, row.port) for row in rows if _can_move(row)}
+        found: dict[Endpoint, None] = {}
+        for pid, runtime in self._workers():
+            with contextlib.suppress(WorkerGone, Denied):
+                seen = runtime.places()
+                if pid:
+                    old = [row for row in runtime.servers() if _can_move(row)]
+                    seen += [(row.backend, row.server, Endpoint(row.address, row.port)) for row in old]
+                found |= {at: None for pool, server, at in seen if now.get((pool, server), at) != at}
+        return tuple(map(str, found))
 
     def _workers(self) -> list[tuple[int, Runtime]]:
         """Everyone who may hold sessions, old workers with their pid: the admin socket is that of the current one.
@@ -156,7 +184,7 @@ class Watcher:
     def _age(self, pool: str, server: str) -> int:
         try:
             return max((runtime.sessions(pool, server).oldest for _, runtime in self._workers()), default=0)
-        except ProxyswitchError:  # a detail of a message: an operator's socket may not ask
+        except (Failed, UsageError):  # a detail of a message: an operator's socket may not ask
             return 0
 
     def press(self, old: OldSide) -> str:
@@ -191,6 +219,17 @@ class Watcher:
 def _sends(pid: int, where: str, count: int) -> str:
     clients = "client" if count == 1 else "clients"
     return f"{count} {clients} of an old worker (pid {pid}), which may send their next request to {where}"
+
+
+def _places(runtime: Runtime) -> list[Endpoint]:
+    try:
+        return [at for _, _, at in runtime.places()]
+    except WorkerGone:
+        return []
+
+
+def _can_move(row: ServerRow) -> bool:
+    return row.state is ServerState.READY and bool(row.address and row.port)
 
 
 def _is_at(row: ServerRow, endpoint: Endpoint) -> bool:

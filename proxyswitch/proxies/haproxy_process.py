@@ -229,9 +229,8 @@ def _seen(pid: int) -> _Seen | None:
         return None
     if any(flag[1:2] in ("c", "v", "h") for flag, _ in options(words[1:])) or not parse(words, "/").files:
         return None
-    theirs, ours = proc.link(pid, "ns/mnt"), proc.link(os.getpid(), "ns/mnt")
     process = proc.identify(pid)
-    if process is None or (theirs and theirs != ours):
+    if process is None or not proc.sees_our_files(pid):
         return None
     return _Seen(process, words, exe)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxyswitch import durations, polling
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.proxies import haproxy_process, haproxy_trigger
 from proxyswitch.proxies.base import NotTaken
@@ -102,7 +102,7 @@ def _by_socket(socket: Endpoint | None, master: ProcessId) -> View | None:
 
     try:
         told = Master(socket).processes()
-    except ProxyswitchError:
+    except (Failed, UsageError):  # not a signal to us, which must get through
         return None
     if told.master.pid != master.pid:
         return None
@@ -130,7 +130,7 @@ def _answering(admin: str) -> int:
 
     try:
         return int(Runtime(Endpoint.parse(admin)).info()["Pid"])
-    except (ProxyswitchError, KeyError, ValueError):
+    except (Failed, UsageError, KeyError, ValueError):
         return 0
 
 

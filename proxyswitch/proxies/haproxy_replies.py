@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from proxyswitch.model import Endpoint
 from proxyswitch.proxies.haproxy_tables import whole
 
 LEVELS = frozenset({"user", "operator", "admin"})
@@ -104,6 +105,15 @@ def served(text: str) -> set[str]:
     """The clients in `show sess` that have a server, by their address; who has a request without one is left out."""
     found = [match for match in map(_CLIENT.match, whole(text).splitlines()) if match]
     return {m[1] for m in found} - {m[1] for m in found if m[2] == "<none>"}
+
+
+_PLACE = re.compile(r"^  backend=(\S+) .*\n  server=(\S+) \(id=\d+\) addr=(\S+):(\d+)$", re.MULTILINE | re.ASCII)
+
+
+def places(text: str) -> list[tuple[str, str, Endpoint]]:
+    """Backend, server and address of the sessions in `show sess all` that are connected to a server by TCP."""
+    found = map(re.Match.groups, _PLACE.finditer(whole(text)))
+    return [(pool, server, Endpoint(host, int(port))) for pool, server, host, port in found if host != "unix"]
 
 
 def age(text: str) -> int:

@@ -83,13 +83,19 @@ def _http(endpoint: Endpoint, ask: HttpCheck) -> str:
 
 
 def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow]) -> bool:
-    """Those that wake up have just been asked; of the others HAProxy's own checks tell."""
-    states = {wish.server: wish.state for wish in wishes}
-    for name in {*states, *rows}:
-        row = rows.get(name)
-        if states.get(name, row.state if row else ServerState.MAINT) is not ServerState.READY:
+    """Those that wake up, or move, have just been asked; of the others HAProxy's own checks tell."""
+    wished = {wish.server: wish for wish in wishes}
+    for name in {*wished, *rows}:
+        wish, row = wished.get(name), rows.get(name)
+        if (wish or row or Wish(name, ServerState.MAINT)).state is not ServerState.READY:
             continue
-        if row is None or row.state is not ServerState.READY or row.op_state == RUNNING or _unknown(row):
+        if (
+            row is None
+            or (wish and not address_met(wish, row))
+            or row.state is not ServerState.READY
+            or row.op_state == RUNNING
+            or _unknown(row)
+        ):
             return True
     return False
 

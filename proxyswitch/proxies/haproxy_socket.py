@@ -32,6 +32,7 @@ from proxyswitch.proxies.haproxy_replies import (
     address_taken,
     info,
     level,
+    places,
     processes,
     served,
     sessions,
@@ -141,6 +142,13 @@ class Runtime:
             return max(0, connections - len(served(text)))
         except ValueError as problem:
             raise self.channel.failed("show sess", f"{problem}; it answered {shown(text)}") from None
+
+    def places(self) -> list[tuple[str, str, Endpoint]]:
+        """Backend, server and IP address of each session that has a connection to a server (`show sess all`).
+
+        After a change of its address a server has sessions at both.
+        """
+        return self.channel.read("show sess all", places)
 
     # change a server
 

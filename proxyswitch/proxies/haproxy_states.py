@@ -51,10 +51,14 @@ def _put(path: str, data: bytes) -> None:
     real = os.path.realpath(path)
     if files.read(real) == data:
         return
-    temp = files.prepare(real, data, "state")
-    if not files.commit(temp, real):
+    temp = files.temp_name(real, "state")
+    files.remove(temp)  # a signal to us may have come between: what is taken back then comes here again
+    try:
+        files.prepare(real, data, "state")
+        if not files.commit(temp, real):
+            files.overwrite(real, data)
+    finally:
         files.remove(temp)
-        files.overwrite(real, data)
 
 
 def read(path: str) -> list[ServerRow] | None:

@@ -15,6 +15,7 @@ from proxyswitch.proxies import haproxy_socket
 from proxyswitch.proxies.haproxy_socket import Runtime, ServerRow
 from proxyswitch.proxies.haproxy_tables import INHERITED_DRAIN, INHERITED_MAINT
 
+STOPPED = 0  # `op_state` of `show servers state`
 AGENT_ENABLED = 2  # CHK_ST_ENABLED of the agent check's state (src/check.c)
 
 
@@ -104,6 +105,9 @@ def tell(runtime: Runtime, pool: str, wishes: Iterable[Wish], rows: dict[str, Se
 def _tell(runtime: Runtime, pool: str, wish: Wish, row: ServerRow) -> None:
     if wish.endpoint and not address_met(wish, row):
         runtime.set_address(pool, wish.server, wish.endpoint)
+        if row.op_state == STOPPED and row.state is ServerState.READY:
+            runtime.set_state(pool, wish.server, ServerState.MAINT)  # what its checks have seen is of the old address
+            runtime.set_state(pool, wish.server, ServerState.READY)
     if wish.weight is not None and wish.weight != row.weight:
         runtime.set_weight(pool, wish.server, wish.weight)
     if not _state_met(wish, row):

@@ -60,7 +60,8 @@ def preview(world: World, wish: Wish) -> tuple[Candidate, Plan, str]:
 
 
 def set_right(world: World, proxy: Proxy) -> None:
-    """Finish or take back what a killed run left, for what must be known before a change begins. Raises NeedsPerson, Busy."""
+    """Finish or take back what a killed run left, where a change is made of what is there. Raises NeedsPerson, Busy."""
+    undoing.recover_others(proxy, world.proxy_timeout, world.report)
     at = places.places(proxy)
     if at.journal.records():  # who writes it still holds the lock
         with places.hold(proxy, world.proxy_timeout):

@@ -22,7 +22,7 @@ from proxyswitch.release import history, intents, places
 from proxyswitch.release.history import Entry
 from proxyswitch.release.intents import Intent
 from proxyswitch.release.places import clear
-from proxyswitch.release.undoing import recover, undo
+from proxyswitch.release.undoing import recover, recover_others, undo
 from proxyswitch.system import clock, files, locks
 
 TRIES = 3
@@ -68,6 +68,7 @@ class Transaction:
 
     def open(self, pool: str, intent: Intent, *, force: bool = False) -> None:
         """Lock, recover, edit, stage, write, apply. When this raises, the caller must `abort`."""
+        recover_others(self.proxy, self.timeout, self.report)
         self.scope.enter_context(places.hold(self.proxy, self.timeout))
         recover(self.proxy, self.at, self.report)
         for _ in range(TRIES):
@@ -141,6 +142,7 @@ class Transaction:
             pid=os.getpid(),
             user=locks.user(),
             conf=self.proxy.conf,
+            keys=list(self.proxy.keys),
             found_by=self.proxy.options._asdict(),
             token=self.token,
             entry=msgspec.to_builtins(self._entry(candidate)),

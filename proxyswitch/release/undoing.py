@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxyswitch import proxies
 from proxyswitch.errors import Failed, NeedsPerson, ProxyswitchError
-from proxyswitch.proxies.base import Proxy
+from proxyswitch.proxies.base import Options, Proxy
+from proxyswitch.release import places
 from proxyswitch.release.history import Entry
 from proxyswitch.release.journal import Journal, Record
 from proxyswitch.release.places import Files, clear
@@ -31,6 +33,20 @@ def recover(proxy: Proxy, at: Files, report: Callable[[str], None]) -> bool:
     undo(proxy, at)
     report(f"{proxy.conf}: took back an interrupted change: {_told(records)}")
     return True
+
+
+def recover_others(proxy: Proxy, timeout: float, report: Callable[[str], None]) -> None:
+    """The same for killed runs that had found this proxy in another way: by its socket alone, or by its config too.
+
+    Taken back later, they would take our change with them. No lock is held yet. Raises Busy, NeedsPerson.
+    """
+    ours = places.places(proxy).journal.path
+    for path in sorted(ours.parent.glob(f"{proxy.name}-*.jsonl")):
+        begun = Journal(path).records()[:1] if path != ours else []
+        if begun and not set(proxy.keys).isdisjoint(begun[0].get("keys", ())):
+            other = proxies.make(proxy.name, Options(**begun[0]["found_by"]))
+            with places.hold(other, timeout):
+                recover(other, places.places(other), report)
 
 
 def _taken_back(records: list[Record]) -> bool:

@@ -6,6 +6,8 @@ slows single runs down, not the best of many.
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import platform
 import subprocess
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.haproxy_config import big
+from tests.e2e.haproxy_support import HAPROXY, HaproxyBench, haproxy_bench
 from tests.e2e.support import CONF, REPO, Bench, bench
 
 ROUNDS = 15
@@ -111,6 +115,38 @@ def parsing(folder: Path) -> Ratio:
     return Ratio("parse: 10,000 servers / crossplane", mine, other, 0.5)
 
 
+def parsing_haproxy(folder: Path) -> Ratio:
+    """10,000 servers in 1,000 backends, read into pools, against `haproxy -c` of the same file."""
+    from proxyswitch.conf.haproxy.config import load
+    from proxyswitch.conf.haproxy.pools import backends
+
+    path = folder / "haproxy.cfg"
+    path.write_bytes(big(1000, 10_000))
+
+    def ours() -> None:
+        assert sum(len(backend.pool().servers) for backend in backends(load([str(path)]))) == 10_000
+
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000)  # as the command does
+    try:
+        mine, other = best(ours, command([HAPROXY, "-c", "-q", "-f", str(path)], {}), rounds=9)
+    finally:
+        gc.set_threshold(*before)
+    return Ratio("parse: 10,000 servers / haproxy -c", mine, other, 1.0)
+
+
+def at_the_socket(place: HaproxyBench) -> Ratio:
+    """What a switch by the runtime API says of its own time at the socket, against the 5 ms that we promise."""
+    place.write(place.instance("1"), green=place.instance("2"))
+    place.start()
+    times = []
+    for number in range(ROUNDS):
+        argv = place.argv("switch", "app_backend", ("app-green", "app-blue")[number % 2], "--json")
+        done = subprocess.run(argv, env=place.environment(), check=True, capture_output=True, text=True)
+        times.append(json.loads(done.stdout)["socket_seconds"])
+    return Ratio("socket: a switch in HAProxy / 5 ms", min(times), 0.005, 1.0)
+
+
 SITE = """
 upstream site_{0} {{
     least_conn;
@@ -183,6 +219,8 @@ def main() -> int:
     for one_file in (True, False):
         with tempfile.TemporaryDirectory() as folder, bench(Path(folder)) as place:
             ratios.append(switching(place, one_file=one_file))
+    with tempfile.TemporaryDirectory() as folder, haproxy_bench(Path(folder)) as ha:
+        ratios += [parsing_haproxy(Path(folder)), at_the_socket(ha)]
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}")
     print(f"{'best of many runs':<64} {'ours ms':>7} {'theirs':>7} {'ratio':>6} {'limit':>5}")
     for ratio in ratios:

@@ -1,10 +1,11 @@
 """Run `proxyswitch` and kill it with SIGKILL at one of its raw effects, from outside: production code knows nothing of it.
 
-    python -m tests.chaos.killer N before|after|partial|full|full-on -- switch app_backend 127.0.0.1:3002
+    python -m tests.chaos.killer N before|after|partial|full|full-on|term|term-on -- switch app_backend 127.0.0.1:3002
 
-Every raw effect (a file made, written, flushed, renamed or removed, a process started or signalled) is a point, counted from
-1. `before` and `after` kill at point N; `partial` kills in the middle of the first write from point N on; `full` lets
-point N fail as on a full disk, `full-on` every one from N on. N = 0 only counts.
+Every raw effect (a file made, written, flushed, renamed or removed, a process started or signalled, a command sent to a
+runtime socket that changes something) is a point, counted from 1. `before` and `after` kill at point N; `partial` kills in
+the middle of the first write from point N on; `full` lets point N fail as on a full disk, `full-on` every one from N on;
+`term` sends SIGTERM before point N, `term-on` SIGINT before that and every later one. N = 0 only counts.
 $CHAOS_TRACE names a file that gets a line a point.
 """
 
@@ -13,12 +14,14 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+MODES = ("before", "after", "partial", "full", "full-on", "term", "term-on")
 WRITING = os.O_CREAT | os.O_WRONLY | os.O_RDWR
 # What fails when the disk is full; an overwritten or removed name needs no space.
 NEEDS_SPACE = ("open", "write", "fsync", "mkdir", "replace", "setxattr")
@@ -45,6 +48,7 @@ class Killer:
         here = self.count == self.number
         if here and self.mode == "before":
             die()
+        self._interrupt(here)
         if self.mode == "partial" and self.count >= self.number > 0 and half:
             half()
             die()
@@ -55,6 +59,12 @@ class Killer:
         finally:
             if here and self.mode == "after":
                 die()
+
+    def _interrupt(self, here: bool) -> None:
+        if here and self.mode == "term":
+            _kill(os.getpid(), signal.SIGTERM)
+        if self.mode == "term-on" and self.count >= self.number > 0:
+            _kill(os.getpid(), signal.SIGINT)
 
     def _full(self, call: str, target: str, act: Callable[[], Any], half: Callable[[], Any] | None) -> Any:
         if call not in NEEDS_SPACE or (call in ("open", "mkdir") and os.path.lexists(target)):
@@ -105,6 +115,23 @@ class Written:
         self._file.close()
 
 
+class Told:
+    """A connection to a runtime socket: each command that changes something is a point; half of it lacks the line end."""
+
+    def __init__(self, sock: Any, killer: Killer) -> None:
+        self._sock, self._killer = sock, killer
+
+    def sendall(self, data: bytes) -> None:
+        command = re.sub(r"^@\S+ ", "", data.decode(errors="replace").strip())
+        if command.startswith("show "):
+            self._sock.sendall(data)
+            return
+        self._killer.point("send", command, lambda: self._sock.sendall(data), lambda: self._sock.sendall(data[:-1]))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
 def install(killer: Killer) -> None:
     """Wrap every raw effect."""
     for name in BY_PATH:
@@ -120,6 +147,7 @@ def install(killer: Killer) -> None:
     _wrap(killer, signal, "pidfd_send_signal", lambda *a: str(a[1]))
     _wrap(killer, subprocess.Popen, "__init__", lambda *a: " ".join(map(str, a[1])))
     _wrap_open(killer)
+    _wrap_exchange(killer)
 
 
 def _path(path: Any) -> str:
@@ -155,9 +183,16 @@ def _wrap_open(killer: Killer) -> None:
     builtins.open = wrapped
 
 
+def _wrap_exchange(killer: Killer) -> None:
+    from proxyswitch.system import net
+
+    real = net.exchange
+    net.exchange = lambda sock, *args, **named: real(Told(sock, killer), *args, **named)  # type: ignore[arg-type]
+
+
 def main() -> None:
     number, mode, dashes, *words = sys.argv[1:]
-    if dashes != "--" or mode not in ("before", "after", "partial", "full", "full-on"):
+    if dashes != "--" or mode not in MODES:
         sys.exit(__doc__)
     from proxyswitch.cli import main as proxyswitch
 

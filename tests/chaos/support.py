@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ upstream other_backend {{
 
 ROLES = (
     (r"\S*nginx -t .*", "nginx -t"),
+    (r"\S*haproxy -c .*", "haproxy -c"),
+    (r"\S*haproxy -sf .*", "haproxy -sf"),
     (r"state/journal/app-.*", "app journal"),
     (r"state/journal/.+", "journal"),
     (r"state/history\.jsonl", "history"),
@@ -41,9 +44,12 @@ ROLES = (
     (r"state/backups/.+", "backup"),
     (r"state/apps/.*\.log", "log"),
     (r"state/apps/.*\.json.*", "record"),
+    (r"state/haproxy/[^.].*", "marks"),
     (r".*-test|state/staging/\..*", "copy"),
     (r".*\.proxyswitch-.*", "temp"),
-    (r".*\.conf", "config"),
+    (r".*\.conf|.*\.cfg", "config"),
+    (r"run/servers\.state", "state file"),
+    (r"run", "folder of the state file"),
     (r"/memfd:.*", "memory"),
     (r"state|state/[\w/]+", "folder of the state"),
     (r"", "folder of the config"),
@@ -196,7 +202,8 @@ def _work(
                     done.append(job)
                 return
         except BaseException as error:  # noqa: BLE001  # the thread that waits for us tells it
-            problems.append(f"{job}: {type(error).__name__}: {error}")
+            where = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[1:]]
+            problems.append(f"{job}: {' '.join(where)}: {type(error).__name__}: {error}")
 
 
 def _next(waiting: queue.SimpleQueue[J]) -> J | None:

@@ -1,4 +1,4 @@
-"""An app that proxyswitch releases: two slots behind a bench's nginx, its settings file, and an end for what it started.
+"""An app that proxyswitch releases: two slots behind a bench's proxy, its settings file, and an end for what it started.
 
 The version picks the fault: `2-ill` is never healthy, `2-crashes` ends before it listens, `2-deaf` ignores SIGTERM.
 """
@@ -54,6 +54,7 @@ class Shop:
     blue: int = field(default_factory=net.free_port)
     green: int = field(default_factory=net.free_port)
     commands: list[subprocess.Popen[str]] = field(default_factory=list)
+    proxy: str = "nginx"
 
     # settings
 
@@ -75,11 +76,11 @@ class Shop:
             "drain": "20s",
             "watch": "100ms",
         }
-        nginx: dict[str, object] = {"conf": str(self.bench.conf)}
+        proxy: dict[str, object] = {"conf": str(self.bench.conf)}
         for key, value in changes.items():
             table = (
-                nginx
-                if key == "reload_timeout"
+                proxy
+                if key in ("reload_timeout", "conf", "socket")
                 else health
                 if key in ("url", "json", "total")
                 else process
@@ -87,9 +88,9 @@ class Shop:
                 else app
             )
             table[key] = value
-        app |= {"process": process, "health": health, "hooks": dict(hooks or {})}
+        app |= {"process": process, "health": health, "hooks": dict(hooks or {}), "proxy": self.proxy}
         text = "".join(f"{key} = {toml(value)}\n" for key, value in app.items())
-        self.settings.write_text(f"nginx = {toml(nginx)}\n\n[apps.web]\n{text}")
+        self.settings.write_text(f"{self.proxy} = {toml(proxy)}\n\n[apps.web]\n{text}")
         self.bench.own()
 
     @property
@@ -137,7 +138,7 @@ class Shop:
 
     def live(self) -> str:
         """The slot that the config names, or the address itself."""
-        names = {str(self.endpoint(slot)): slot for slot in ("blue", "green")}
+        names = {name: slot for slot in ("blue", "green") for name in (str(self.endpoint(slot)), f"app-{slot}")}
         address = self.run("get", "app_backend").out.strip()
         return names.get(address, address)
 
@@ -212,11 +213,11 @@ class Long:
 
 
 @contextmanager
-def shop(bench: Bench) -> Iterator[Shop]:
-    """nginx runs, its pool leads to blue, where nothing runs yet."""
-    made = Shop(bench)
+def shop(bench: Bench, proxy: str = "nginx") -> Iterator[Shop]:
+    """The proxy runs, its pool leads to blue, where nothing runs yet."""
+    made = Shop(bench, proxy=proxy)
     made.configure()
-    bench.write(made.blue)
+    bench.write(made.blue, **({"green": made.green} if proxy == "haproxy" else {}))
     bench.start()
     try:
         yield made

@@ -24,7 +24,8 @@ from typing import Any
 from proxyswitch import polling
 from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.proxies import nginx_master, nginx_reload
-from proxyswitch.system import net, proc, signals
+from proxyswitch.proxies.nginx import CLOCK_SLACK
+from proxyswitch.system import clock, net, proc, signals
 
 REPO = Path(__file__).resolve().parents[2]
 WORKING = {"error.log", "test.log", "nginx.pid", "access.log"}
@@ -135,6 +136,10 @@ class Bench:
         text = pidfile.read_text() if pidfile.exists() else ""
         found = nginx_master.master_at(int(text)) if text.strip() else None
         return bool(found and len(nginx_reload.workers(found.process).active) == int(count[1] if count else 1))
+
+    def loaded(self) -> None:
+        """Wait until an edit counts as made after the load: times of processes are counted in 0.01 s, with some slack."""
+        assert eventually(lambda: clock.wall() > max(map(proc.started, self.workers.active)) + 2 * CLOCK_SLACK)
 
     def move(self) -> None:
         """Another port: between the kernel's answer and nginx's bind somebody else has taken this one."""

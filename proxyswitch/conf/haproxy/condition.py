@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 Verdict = bool | None
 
-_TOKEN = re.compile(r"\s*(\|\||&&|!|\(|\)|-?\d+(?![\w.])|[A-Za-z_][\w.-]*)")
-_NUMBERS = re.compile(r"\d+")
+_TOKEN = re.compile(r"\s*(\|\||&&|!|\(|\)|[+-]?(?:0[xX][0-9A-Fa-f]+|\d+)(?![\w.])|[A-Za-z_][\w.-]*)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:0[xX])?0*([0-9A-Fa-f]*)\Z", re.ASCII)
+_VERSION = re.compile(r"(\d+)(?:\.(\d+)(?:\.(\d+)|-dev\d+)?)?\Z", re.ASCII)
+_DEPTH = 200  # parts of a condition, however they are nested
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def both(one: Verdict, other: Verdict) -> Verdict:
 
 class _Reader:
     def __init__(self, text: str, facts: Facts) -> None:
-        self.text, self.at, self.facts = text, 0, facts
+        self.text, self.at, self.facts, self.depth = text, 0, facts, 0
 
     def rest(self) -> str:
         return self.text[self.at :].strip()
@@ -84,6 +86,9 @@ class _Reader:
         return value
 
     def term(self) -> Verdict:
+        self.depth += 1
+        if self.depth > _DEPTH:
+            raise BadCondition("the condition has too many parts")
         word = self.next()
         if word == "!":
             value = self.term()
@@ -93,8 +98,9 @@ class _Reader:
             if self.next() != ")":
                 raise BadCondition(f"a parenthesis is not closed in {self.text!r}")
             return value
-        if word.lstrip("-").isdecimal():
-            return int(word) != 0
+        if word[0] in "+-0123456789":
+            found = _NUMBER.match(word)
+            return bool(found and found[1])
         return self.predicate(word)
 
     def predicate(self, name: str) -> Verdict:
@@ -103,9 +109,11 @@ class _Reader:
         end = self.text.find(")", self.at)
         if end < 0:
             raise BadCondition(f"a parenthesis is not closed in {self.text!r}")
-        args = [a.strip() for a in self.text[self.at + 1 : end].split(",")]
+        args = self.text[self.at + 1 : end].split(",")  # blanks count
         self.at = end + 1
         known = _PREDICATES.get(name)
+        if known and len(args) != (2 if name.startswith("str") else 1):
+            raise BadCondition(f"{name} with {len(args)} arguments, in {self.text!r}")
         return known(self.facts, args) if known else None
 
 
@@ -116,7 +124,7 @@ def _defined(facts: Facts, args: list[str]) -> Verdict:
 
 
 def _same(_facts: Facts, args: list[str]) -> Verdict:
-    return None if any("$" in a for a in args) or len(args) != 2 else args[0] == args[1]
+    return None if any("$" in a for a in args) else args[0] == args[1]
 
 
 def _differ(facts: Facts, args: list[str]) -> Verdict:
@@ -125,7 +133,7 @@ def _differ(facts: Facts, args: list[str]) -> Verdict:
 
 
 def _contains(_facts: Facts, args: list[str]) -> Verdict:
-    return None if any("$" in a for a in args) or len(args) != 2 else args[1] in args[0]
+    return None if any("$" in a for a in args) else args[1] in args[0]
 
 
 def _feature(facts: Facts, args: list[str]) -> Verdict:
@@ -133,8 +141,11 @@ def _feature(facts: Facts, args: list[str]) -> Verdict:
 
 
 def _at_least(facts: Facts, args: list[str]) -> Verdict:
-    wanted = tuple(int(n) for n in _NUMBERS.findall(args[0])[:3])
-    return None if facts.version is None or not wanted else facts.version[: len(wanted)] >= wanted
+    found = _VERSION.match(args[0])  # a release is later than all its `-dev`
+    if facts.version is None or not found:
+        return None
+    wanted = tuple(int(n) for n in found.groups() if n)
+    return facts.version[: len(wanted)] >= wanted
 
 
 def _before(facts: Facts, args: list[str]) -> Verdict:

@@ -6,6 +6,7 @@ a file is never rewritten here: lines are located, and edits replace spans of by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -23,17 +24,22 @@ SECTIONS = frozenset(
     b" namespace_list peers program resolvers ring traces userlist".split()
 )
 HASH, BACKSLASH = b"#\\"
+_CARE = b"\"'\\\r"
+# a line whose first word is as it stands, and whose quotes are closed
+_SIMPLE = re.compile(rb"""[^\s"'#\\]+(?:\s(?:[^"'#\\\r]++|"[^"\\$\r]*"|'[^'\r]*')*+(?:#.*)?)?""")
 _SAYS = (b".notice", b".warning", b".alert", b".diag")
 _SETS = (b"setenv", b"presetenv", b"unsetenv")
 
 
 class Line(NamedTuple):
     """A line that says something: from its first byte that is no blank to its line end. `sure` is False inside an
-    `.if` whose condition cannot be known here."""
+    `.if` whose condition cannot be known here; `plain` is True where no quote, escape or carriage return needs care."""
 
     start: int
     end: int
     keyword: bytes
+    number: int
+    plain: bool
     sure: bool = True
 
 
@@ -55,6 +61,7 @@ class Document:
     real: str = ""
     facts: Facts = field(default_factory=Facts)
     sections: list[Section] = field(default_factory=list)
+    earlier: list[tuple[int, Facts]] = field(default_factory=list)  # what was known up to a line that changed it
 
     def dumps(self) -> bytes:
         """The bytes that were parsed."""
@@ -62,13 +69,14 @@ class Document:
 
     def words(self, line: Line) -> list[Word]:
         """The words of a line, variables filled in where they are known."""
-        return lexer.words(self.data, line.start, line.end, self.facts.env)
+        facts = next((facts for number, facts in self.earlier if line.number <= number), self.facts)
+        return lexer.words(self.data, line.start, line.end, facts.env)
 
     def text(self, line: Line) -> list[str]:
         """The same as text."""
-        data = self.data
-        if lexer.SPECIAL.search(data, line.start, line.end) is None:
-            return [w.decode("utf-8", "surrogateescape") for w in data[line.start : line.end].split()]
+        if line.plain:
+            found = self.data[line.start : line.end].partition(b"#")[0].split()
+            return [w.decode("utf-8", "surrogateescape") for w in found]
         return [w.value.decode("utf-8", "surrogateescape") for w in self.words(line)]
 
     def argument(self, line: Line) -> str:
@@ -76,7 +84,7 @@ class Document:
         return [*self.text(line), ""][1]
 
     def where(self, line: Line) -> Where:
-        return Where(self.path, position(self.data, line.start).line)
+        return Where(self.path, line.number)
 
 
 def parse(data: bytes, path: str = "", facts: Facts | None = None) -> Document:
@@ -101,12 +109,13 @@ def _with_variable(document: Document, line: Line) -> Facts:
 def _lines(data: bytes) -> Iterator[Line]:
     """Every line that is neither blank nor a comment, with its first word as it stands."""
     at = 0
-    for raw in data.split(b"\n"):
+    for number, raw in enumerate(data.split(b"\n"), 1):
         text = raw.strip()
         if text and text[0] != HASH:
             start = at + raw.find(text[:1])
             end = start + len(text) if text[-1] != BACKSLASH else at + len(raw)  # a blank at the end may be escaped
-            yield Line(start, end, text.split(None, 1)[0])
+            plain = len(text.translate(None, _CARE)) == len(text)
+            yield Line(start, end, text.split(None, 1)[0], number, plain)
         at += len(raw) + 1
 
 
@@ -129,8 +138,12 @@ class _Parser:
         self.lines: list[Line] | None = None
 
     def parse(self) -> Document:
-        for raw in _lines(self.data):
-            line = self.checked(raw) if lexer.SPECIAL.search(self.data, raw.start, raw.end) else raw
+        data, simple = self.data, _SIMPLE.fullmatch
+        if b"\0" in data:
+            raise self.error(data.index(b"\0"), "a NUL byte: for HAProxy the line ends there without a line end")
+        for raw in _lines(data):
+            known = raw.plain and HASH not in raw.keyword
+            line = raw if known or simple(data, raw.start, raw.end) else self.checked(raw)
             if self.branches or line.keyword[:1] == b".":
                 line = self.conditional(line)
             if line.keyword in SECTIONS:
@@ -139,7 +152,7 @@ class _Parser:
             elif line.keyword:
                 self.add(line)
         if self.branches:
-            raise self.error(len(self.data), f"the .if of line {self.number(self.branches[-1].line)} has no .endif")
+            raise self.error(len(data), f"the .if of line {self.branches[-1].line.number} has no .endif")
         return self.document
 
     def add(self, line: Line) -> None:
@@ -150,7 +163,9 @@ class _Parser:
             raise self.error(line.start, self.astray(line))
         self.lines.append(line)
         if line.keyword in _SETS:
-            self.document.facts = _with_variable(self.document, line)
+            after = _with_variable(self.document, line)
+            self.document.earlier.append((line.number, self.document.facts))
+            self.document.facts = after
 
     def conditional(self, line: Line) -> Line:
         """A line that decides about others, or that others decide about."""
@@ -172,11 +187,11 @@ class _Parser:
         word = line.keyword
         if word == b".if":
             outside: Verdict = self.branches[-1].now if self.branches else True
-            value = self.value(line) if outside is not False else False
+            value = self.value(line, outside) if outside is not False else False
             self.branches.append(_Branch(line, value, condition.both(outside, value), outside))
         elif word in (b".elif", b".else", b".endif"):
             self.branch(line)
-        elif word not in _SAYS and (not self.branches or self.branches[-1].now is not False):
+        elif word not in _SAYS and (not self.branches or self.branches[-1].now):
             raise self.error(line.start, f"unknown directive {word.decode('utf-8', 'replace')!r}")
         return line._replace(keyword=b"")
 
@@ -191,16 +206,19 @@ class _Parser:
         if branch.closed:
             raise self.error(line.start, f"{name} after .else")
         branch.closed = line.keyword == b".else"
-        value = True if branch.closed or branch.taken or branch.outside is False else self.value(line)
-        free = None if branch.taken is None else not branch.taken
-        branch.now = condition.both(branch.outside, condition.both(free, value))
+        free = condition.both(branch.outside, None if branch.taken is None else not branch.taken)
+        value = True if branch.closed or free is False else self.value(line, free)
+        branch.now = condition.both(free, value)
         branch.taken = condition.either(branch.taken, value)
 
-    def value(self, line: Line) -> Verdict:
+    def value(self, line: Line, reached: Verdict) -> Verdict:
+        """What the condition says; one that cannot be read is no fault where HAProxy may never look at it."""
         text = " ".join(self.document.text(line)[1:])
         try:
             return condition.holds(text, self.document.facts)
         except condition.BadCondition as error:
+            if not reached:
+                return None
             raise self.error(line.start, str(error)) from None
 
     def astray(self, line: Line) -> str:
@@ -210,9 +228,6 @@ class _Parser:
         close = get_close_matches(word, [s.decode() for s in SECTIONS], 1, 0.7)
         hint = f"did you mean {close[0]}?" if close else "expected a section, such as global, defaults or backend"
         return f"{word!r} stands before any section: {hint}"
-
-    def number(self, line: Line) -> int:
-        return position(self.data, line.start).line
 
     def error(self, at: int, what: str) -> ConfigError:
         place = position(self.data, at)

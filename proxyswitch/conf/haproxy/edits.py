@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from proxyswitch.conf.haproxy import lexer
 from proxyswitch.conf.haproxy.document import Document
 from proxyswitch.conf.haproxy.pools import Backend
-from proxyswitch.conf.haproxy.servers import ONE_ARGUMENT, ServerLine
+from proxyswitch.conf.haproxy.servers import ONE_ARGUMENT, Defaults, ServerLine
 from proxyswitch.conf.row import Row
 from proxyswitch.conf.text import Edit, Span, line_span, newline_of
 from proxyswitch.errors import ProxyswitchError, UsageError
 from proxyswitch.model import PoolChange, Server, ServerChange
+
+NO_DEFAULTS = Defaults()
 
 
 class EditConflict(ProxyswitchError):
@@ -55,11 +57,13 @@ def describe(server: Server) -> str:
     return b" ".join(_words(server)).decode("utf-8", "surrogateescape")
 
 
-def _words(server: Server) -> list[bytes]:
+def _words(server: Server, defaults: Defaults = NO_DEFAULTS) -> list[bytes]:
+    """The words of a line that make this server, where it would have `defaults` without them."""
     words = ["server", server.name, server.address]
-    words += ["weight", str(server.weight)] if server.weight != 1 else []
+    words += ["weight", str(server.weight)] if server.weight != defaults.weight else []
     words += server.params
-    words += [word for word, on in (("backup", server.backup), ("disabled", server.down)) if on]
+    words += [("no-backup", "backup")[server.backup]] if server.backup != defaults.backup else []
+    words += [("enabled", "disabled")[server.down]] if server.down != defaults.down else []
     return [lexer.quoted(word) for word in words]
 
 
@@ -83,7 +87,7 @@ class _Row(Row):
     def __init__(self, row: ServerLine) -> None:
         words = row.document.words(row.line)[2:]
         spans = [(w.start, w.end) for w in words]
-        if len(set(spans)) != len(spans):
+        if len({start for start, _ in spans}) != len(spans):
             raise UsageError(f"{row.server.where}: one word of this line stands for several; it cannot be edited")
         super().__init__(row.document.data, spans, [w.value.decode("utf-8", "surrogateescape") for w in words])
 
@@ -101,6 +105,9 @@ class _Row(Row):
             if weight == default:
                 self.pieces[number].cut()
                 self.pieces[number + 1].cut()
+            elif number + 1 == self.words:  # the value is missing: HAProxy takes it for 0
+                self.insert(self.words, b"%d" % weight)
+                self.words += 1
             else:
                 self.pieces[number + 1].set(str(weight).encode())
         if not there and weight != default:
@@ -118,8 +125,13 @@ class _Row(Row):
             else:
                 piece.set(word)
         if not there and on != default:
-            self.insert(-1, word)
+            self.insert(1 if self.dangling() else self.words, word)
             self.words += 1
+
+    def dangling(self) -> bool:
+        """True when the last keyword misses its argument: it would take the next word for it."""
+        last = max(self.keywords(), default=0)
+        return last + 1 == self.words and self.pieces[last].meaning in ONE_ARGUMENT
 
 
 def remove(row: ServerLine) -> Edit:
@@ -138,7 +150,8 @@ def add(backend: Backend, server: Server) -> Edit:
     document = backend.document
     neighbours = [row.line for row in backend.lines] or backend.section.lines
     last = max((line.start for line in neighbours), default=backend.section.head.start)
-    text = _indent(document, last, inside=bool(neighbours)) + b" ".join(_words(server))
+    defaults = backend.lines[-1].defaults if backend.lines else backend.defaults
+    text = _indent(document, last, inside=bool(neighbours)) + b" ".join(_words(server, defaults))
     line, newline = line_span(document.data, last), newline_of(document.data)
     if document.data[line.start : line.end].endswith(b"\n"):
         return Edit(Span(line.end, line.end), text + newline)

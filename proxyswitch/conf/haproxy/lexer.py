@@ -1,7 +1,7 @@
 """Words of one line, split as HAProxy does (`parse_line` in src/tools.c).
 
-Blanks separate; `#` begins a comment wherever it stands outside quotes, also inside a word; a carriage return ends the line.
-An empty word (`""`) ends the line too.
+Blanks separate; `#` begins a comment wherever it stands outside quotes, also inside a word. A carriage return right behind a
+word ends the line; behind a blank it is one more blank. An empty word (`""`) ends the line too.
 
 Within double quotes a backslash escapes and `$NAME` or `${NAME}` stands for an environment variable; single quotes keep
 everything as it is; outside of quotes a backslash escapes too, and a dollar is a dollar.
@@ -18,14 +18,18 @@ PLAIN = re.compile(rb"[^\s#\"'\\]+")
 SPECIAL = re.compile(rb"[#\"'\\\r\0]")
 _CHUNK = re.compile(rb"[^\s#\"'\\\0]+")
 _IN_DOUBLE = re.compile(rb"[^\"\\$\r\n]+")
-_VARIABLE = re.compile(rb"\$(?:\{([A-Za-z0-9_]*)(-[^}]*)?(\[\*\])?\}|([A-Za-z_][A-Za-z0-9_]*))")
+_BETWEEN = re.compile(rb"\s+")
+_HEX = re.compile(rb"[0-9A-Fa-f]{2}")
+# a name, or a word of HAProxy's own for where it reads
+_NAME = rb"(\.(?:LINE|FILE|SECTION)(?![A-Za-z0-9_])|[A-Za-z_][A-Za-z0-9_]*)"
+_VARIABLE = re.compile(rb"\$(?:\{%b(\[\*\])?(-[^}]*)?\}|%b)" % (_NAME, _NAME))
 _ESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b" ": b" ", b"\\": b"\\", b"#": b"#", b"'": b"'", b'"': b'"'}
 
 Env = Mapping[str, str]
 
 
 class Word(NamedTuple):
-    """A word as it stands from `start` to `end`, and what it means."""
+    """A word as it stands from `start` to `end`, and what it means. Those that one variable makes share their start."""
 
     start: int
     end: int
@@ -57,7 +61,7 @@ class _Splitter:
         self.words: list[Word] = []
         self.parts: list[bytes] = []
         self.begun = -1
-        self.expands = False
+        self.over = False  # an empty word was there
 
     def split(self) -> list[Word]:
         while self.at < self.end:
@@ -72,7 +76,8 @@ class _Splitter:
         """One step: a run of plain bytes, a quoted part, an escape, or the blank behind a word."""
         if char in BLANKS:
             self.close()
-            self.at += 1
+            found = _BETWEEN.match(self.data, self.at, self.end)
+            self.at = found.end() if found else self.end
             return
         if self.begun < 0:
             self.begun = self.at
@@ -92,13 +97,17 @@ class _Splitter:
         """The word, if one had begun, is over."""
         if self.begun < 0:
             return
-        value = b"".join(self.parts)
-        values = value.split() if self.expands else [value]
-        if value == b"":  # HAProxy takes an empty word for the end of the line
-            self.end = self.at
-            values = []
-        self.words += [Word(self.begun, self.at, v) for v in values]
-        self.parts, self.begun, self.expands = [], -1, False
+        self.word()
+        self.begun = -1
+
+    def word(self) -> None:
+        """What was taken so far is a word. An empty one is the end of the line for HAProxy, and a NUL that of the word."""
+        value = b"".join(self.parts).partition(b"\0")[0]
+        self.parts = []
+        if value and not self.over:
+            self.words.append(Word(self.begun, self.at, value))
+        else:
+            self.over = True
 
     def escape(self) -> None:
         """A backslash. One that escapes nothing stands for itself."""
@@ -113,13 +122,10 @@ class _Splitter:
             self.at += 1
 
     def hexadecimal(self) -> None:
-        digits = self.data[self.at + 2 : min(self.at + 4, self.end)]
-        try:
-            if len(digits) != 2:
-                raise ValueError
-            self.parts.append(bytes.fromhex(digits.decode("ascii")))
-        except ValueError:
-            raise BadLine(self.at, 'after "\\x" two hexadecimal digits are expected') from None
+        digits = _HEX.match(self.data, self.at + 2, self.end)
+        if not digits:
+            raise BadLine(self.at, 'after "\\x" two hexadecimal digits are expected')
+        self.parts.append(bytes.fromhex(digits[0].decode("ascii")))
         self.at += 4
 
     def single(self) -> None:
@@ -163,12 +169,23 @@ class _Splitter:
         if not found:
             what = "a brace is not closed" if self.data[self.at + 1 : self.at + 2] == b"{" else "a name is expected"
             raise BadLine(self.at, f'after "$": {what}; a plain dollar is written "\\$"')
-        name = (found[1] or found[4] or b"").decode("ascii")
-        value = None if self.env is None else self.env.get(name)
-        default = found[2][1:] if found[2] else (b"" if self.env is not None else found[0])
-        self.parts.append(default if value is None else value.encode("utf-8", "surrogateescape"))
-        self.expands = self.expands or bool(found[3])
+        first, *more = _BETWEEN.split(self.value(found)) if found[2] else [self.value(found)]
         self.at = found.end()
+        self.parts.append(first)
+        for part in more:
+            self.word()
+            self.parts.append(part)
+
+    def value(self, found: re.Match[bytes]) -> bytes:
+        """What stands for a variable: its value, its default, or its own text where neither is known."""
+        name = (found[1] or found[4]).decode("ascii")
+        value = None if self.env is None else self.env.get(name)
+        if value is not None:
+            return value.encode("utf-8", "surrogateescape")
+        if found[3]:
+            return found[3][1:]
+        ours = name.startswith((".", "HAPROXY_"))  # HAProxy sets these itself
+        return found[0] if self.env is None or ours else b""
 
 
 def quoted(text: str) -> bytes:
@@ -176,4 +193,4 @@ def quoted(text: str) -> bytes:
     data = text.encode("utf-8", "surrogateescape")
     if data and not SPECIAL.search(data) and not re.search(rb"\s", data):
         return data
-    return b'"' + re.sub(rb'(["\\$])', rb"\\\1", data) + b'"'
+    return b'"' + re.sub(rb'(["\\$])', rb"\\\1", data).replace(b"\n", b"\\n").replace(b"\r", b"\\r") + b'"'

@@ -115,9 +115,9 @@ def _backends(config: Config) -> list[Backend]:
 
 
 def _parent(words: list[str], named: dict[str, Inherited]) -> Inherited | None:
-    if "from" in words[1:-1]:
-        return named.get(words[words.index("from", 1) + 1])
-    return None
+    """The defaults that it names; only those need no name, and a pool may be called `from`."""
+    places = (1, 2) if words[0] == "defaults" else (2,)
+    return next((named.get(words[at + 1]) for at in places if words[at : at + 1] == ["from"] and len(words) > at + 1), None)
 
 
 def _settled(document: Document, section: Section, parent: Inherited) -> Inherited:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from proxyswitch.conf.haproxy.lexer import quoted
 from proxyswitch.conf.haproxy.pools import Backend
 from proxyswitch.conf.haproxy.servers import Defaults, keywords
 from proxyswitch.conf.haproxy.verify import UnintendedEdit
@@ -37,8 +38,11 @@ def check(before: Backend, after: Backend, change: PoolChange) -> bool:
 
 
 def _readable(change: PoolChange) -> bool:
-    """It takes the address of a unix socket apart wrongly."""
-    return not any(set(c.after.address) & set("@/") for c in change.servers if c.after)
+    """It takes the address of a unix socket apart wrongly, and knows no quotes."""
+    after = [c.after for c in change.servers if c.after]
+    words = [word for server in after for word in (server.name, server.address, *server.params)]
+    plain = all(quoted(word) == word.encode("utf-8", "surrogateescape") for word in words)
+    return plain and not any(set(server.address) & set("@/") for server in after)
 
 
 def _split(backend: Backend, defaults: dict[str, Defaults]) -> Split | None:

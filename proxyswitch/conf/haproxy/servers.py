@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from proxyswitch.conf.haproxy.document import Document, Line
-from proxyswitch.model import Server
+from proxyswitch.model import Server, Where
 
 # Server keywords that take one argument (configuration manual, section 5.2, 2.0 to 3.2): a value may read like a keyword.
 _ONE_ARGUMENT = (
@@ -70,6 +71,9 @@ class Keywords(NamedTuple):
     params: tuple[str, ...]
 
 
+NONE = Keywords(None, None, None, ())
+
+
 def grouped(words: list[str]) -> Iterator[list[str]]:
     """The keywords with their arguments."""
     at = 0
@@ -122,31 +126,52 @@ def merged(defaults: Defaults, words: list[str]) -> Defaults:
     )
 
 
-def server_lines(document: Document, line: Line, defaults: Defaults) -> Iterator[ServerLine]:
+def server_lines(document: Document, line: Line, defaults: Defaults) -> Iterable[ServerLine]:
     """The server of a `server` line; all servers of a `server-template` line."""
-    words = document.text(line)
-    template = line.keyword == b"server-template"
-    needed = 4 if template else 3
-    if len(words) < needed:
-        return
-    name, address = words[1], words[needed - 1]
-    said = keywords(words[needed:])
-    server = Server(
+    if line.keyword == b"server-template":
+        return _templates(document, line, defaults)
+    if line.plain:
+        name, address, rest = _plain(document.data[line.start : line.end])
+    else:
+        _, name, address, *words = [*document.text(line), "", ""]
+        rest = keywords(words[:-2])
+    if not address:
+        return ()
+    return (ServerLine(document, line, _server(name, address, rest, defaults, document.where(line)), defaults),)
+
+
+def _plain(text: bytes) -> tuple[str, str, Keywords]:
+    """Name, address and keywords of a line without quotes; '' for what is missing."""
+    _, name, address, *rest = [*text.partition(b"#")[0].split(None, 3), b"", b""][:4]
+    said = _keywords(rest[0]) if rest else NONE
+    return name.decode("utf-8", "surrogateescape"), address.decode("utf-8", "surrogateescape"), said
+
+
+@lru_cache(maxsize=10_000)
+def _keywords(text: bytes) -> Keywords:
+    """The same words stand behind many servers."""
+    return keywords([w.decode("utf-8", "surrogateescape") for w in text.split()])
+
+
+def _server(name: str, address: str, said: Keywords, defaults: Defaults, where: Where) -> Server:
+    return Server(
         address,
         defaults.weight if said.weight is None else said.weight,
         defaults.down if said.down is None else said.down,
         defaults.backup if said.backup is None else said.backup,
         said.params,
         name,
-        where=document.where(line),
+        where,
     )
-    if not template:
-        yield ServerLine(document, line, server, defaults)
-        return
-    from dataclasses import replace
 
-    for number in _numbers(words[2]):
-        yield ServerLine(document, line, replace(server, name=f"{name}{number}"), defaults, template=True)
+
+def _templates(document: Document, line: Line, defaults: Defaults) -> Iterator[ServerLine]:
+    _, prefix, numbers, address, *words = [*document.text(line), "", "", ""]
+    if address:
+        said, where = keywords(words[:-3]), document.where(line)
+        for number in _numbers(numbers):
+            server = _server(f"{prefix}{number}", address, said, defaults, where)
+            yield ServerLine(document, line, server, defaults, template=True)
 
 
 def _numbers(text: str) -> range:

@@ -38,12 +38,12 @@ def verify(config: Config, backend: Backend, changed: Mapping[str, bytes], chang
     return found[0]
 
 
-def _rest(document: Document, backend: Backend) -> list[bytes]:
+def _rest(document: Document, backend: Backend) -> list[tuple[bytes, bool]]:
     """Every line that says something, in its section, but for that pool's server lines. Comments may move."""
     skip = {row.line.start for row in backend.lines if row.document is document}
     data = document.data
     return [
-        data[line.start : line.end]
+        (data[line.start : line.end], line.sure)
         for section in document.sections
         for line in (section.head, *section.lines)
         if line.start not in skip
