@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxyswitch import durations
+from proxyswitch.errors import Failed
 from proxyswitch.proxies.base import Left, Proxy
 from proxyswitch.release.world import World
 from proxyswitch.system import clock
@@ -23,7 +24,10 @@ def wait(world: World, proxy: Proxy, token: Any, seconds: float, *, close: bool 
     left = _Wait(world, proxy, token, seconds).run()
     if left is None or not close:
         return left
-    world.report(proxy.cut(token) or f"{proxy.name} has no way to end what is left")
+    try:
+        world.report(proxy.cut(token) or f"{proxy.name} has no way to end what is left")
+    except Failed as error:  # then it is what is left
+        world.report(f"warning: {error.what}")
     return _Wait(world, proxy, token, SETTLE).run()
 
 
@@ -33,13 +37,16 @@ class _Wait:
         self.begun = clock.now()
         self.deadline, self.half = Deadline.after(seconds), Deadline.after(seconds / 2)
         self.reported = self.begun
+        self.trouble: Left | None = None  # why clients cannot be made to leave: then nothing is drained
 
     def run(self) -> Left | None:
         pause = 0.01
         while True:
             left = self.proxy.draining(self.token)
-            if (left is None or self.half.over) and self.press():
-                continue
+            if left is None or self.half.over:
+                if self.press():
+                    continue
+                left = left or self.trouble
             if left is None or self.deadline.over:
                 return left
             self.tell(left)
@@ -48,7 +55,10 @@ class _Wait:
 
     def press(self) -> bool:
         """True when something was done, so that it must be looked again. What cannot be done yet is tried at each look."""
-        done = self.proxy.press(self.token)
+        try:
+            done, self.trouble = self.proxy.press(self.token), None
+        except Failed as error:
+            done, self.trouble = "", Left(1, error.what)
         if done:
             self.world.report(done)
         return bool(done)

@@ -297,3 +297,30 @@ def test_a_finished_run_drains_what_is_left_when_nothing_else_is_known() -> None
     proxy = Draining(0)
     drained(proxy, Drain("p", 1), old_side=None)
     assert proxy.tokens == ["leftovers of p"]
+
+
+class Sticky(Draining):
+    """A proxy whose old side is idle, and whose clients come back: making them leave fails at first."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(0)
+        self.failures = failures
+        self.pressed = 0
+
+    def press(self, token: Any) -> str:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise Failed("the socket does not answer")
+        self.pressed += 1
+        return "they leave" if self.pressed == 1 else ""
+
+
+def test_clients_that_cannot_be_made_to_leave_are_not_drained() -> None:
+    with pytest.raises(NotDrained, match="the socket does not answer"):
+        drained(Sticky(10**6), Drain("p", 0.02))
+
+
+def test_making_them_leave_is_tried_again() -> None:
+    proxy = Sticky(2)
+    drained(proxy, Drain("p", 60))
+    assert proxy.pressed == 2
