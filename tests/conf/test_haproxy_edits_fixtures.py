@@ -65,7 +65,7 @@ def test_haproxy_accepts_the_edit_of_all_servers_at_once(config: Config, kind: s
     assert check(haproxy_binary, after) == ""
 
 
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("kind", ["state", "all", "remove"])
 def test_an_edit_touches_its_line_and_can_be_taken_back(config: Config, kind: str) -> None:
     data, real = config.documents[0].data, config.documents[0].real
     for backend, row in rows(config, kind):

@@ -217,7 +217,8 @@ def shop(bench: Bench, proxy: str = "nginx") -> Iterator[Shop]:
     """The proxy runs, its pool leads to blue, where nothing runs yet."""
     made = Shop(bench, proxy=proxy)
     made.configure()
-    bench.write(made.blue, **({"green": made.green} if proxy == "haproxy" else {}))
+    write: Callable[..., None] = bench.write
+    write(made.blue, **({"green": made.green} if proxy == "haproxy" else {}))
     bench.start()
     try:
         yield made

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -73,13 +76,10 @@ def test_from_one_unix_socket_to_another_by_a_reload(ha_place: HaproxyBench) -> 
     """The server keeps its name: the sessions of the old worker count, and none of the new one's."""
     app = ha_place.folder / "app.py"
     app.write_text(UNIX_APP)
-    import os
-    import subprocess
-
     for name in ("old", "new"):
         env = {**os.environ, "SOCKET": str(ha_place.folder / f"{name}.sock"), "APP_VERSION": name}
         ha_place.started.append(subprocess.Popen([sys.executable, "-I", "-S", str(app)], env=env))
-        assert eventually(lambda name=name: net.is_listening(Endpoint(path=str(ha_place.folder / f"{name}.sock"))))
+        assert eventually(partial(net.is_listening, Endpoint(path=env["SOCKET"])))
     pools = "\nbackend app_backend\n    server app unix@{folder}/old.sock\n"
     ha_place.write(1, pools=pools)
     ha_place.start()

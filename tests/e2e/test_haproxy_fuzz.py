@@ -85,7 +85,7 @@ def shell(
     """One process of HAProxy, so that there is no other way to ask it than its socket."""
     monkeypatch.setenv("PROXYSWITCH_STATE", str(ha_place.state))
     monkeypatch.chdir(ha_place.folder)
-    monkeypatch.setitem(haproxy_socket.Runtime.__init__.__kwdefaults__, "timeout", 0.25)
+    monkeypatch.setattr(haproxy_socket.Runtime.__init__, "__kwdefaults__", {"timeout": 0.25, "prefix": ""})
     return Shell(pair(ha_place, conf=request.param, master=False), capsys, monkeypatch)
 
 

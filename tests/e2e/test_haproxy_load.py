@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -168,6 +169,10 @@ def test_what_is_not_waited_for_is_seen_to_fail(ha_place: HaproxyBench) -> None:
     assert load.stop().by_request["long"].get("ok", 0) < sum(load.stop().by_request["long"].values())
 
 
+def serves(client: Keeper, version: str) -> bool:
+    return client.latest == version
+
+
 def test_a_client_with_a_cookie_over_several_switches(ha_place: HaproxyBench) -> None:
     cookies = POOLS.replace("check inter", "cookie {blue} check inter", 1).replace("green} check", "green} cookie g check")
     place = pair(
@@ -176,5 +181,5 @@ def test_a_client_with_a_cookie_over_several_switches(ha_place: HaproxyBench) ->
     with Keeper(place) as client:
         for number in range(3):
             done(place.run("switch", "app_backend", ("app-green", "app-blue")[number % 2], "--drain", "1s"))
-            assert eventually(lambda want="21"[number % 2]: client.latest == want)
+            assert eventually(partial(serves, client, "21"[number % 2]))
     assert client.errors == []

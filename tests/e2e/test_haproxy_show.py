@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from proxyswitch.system import clock
+from proxyswitch.system import clock, net
 from tests.e2e.clients import echo_server, upgraded
 from tests.e2e.haproxy_pairs import differences, done, pair, shown
 from tests.e2e.haproxy_support import POOLS, WITH_STATE, HaproxyBench
@@ -132,9 +132,8 @@ def test_sessions_are_counted(ha_place: HaproxyBench) -> None:
 
 def test_all_pools_with_their_names(ha_place: HaproxyBench) -> None:
     """Names that are prefixes of each other, servers of the same name, a pool without servers."""
-    more = "backend app\n    server app-blue 127.0.0.1:9 disabled\n    server app 127.0.0.1:8\nbackend app-2\nlisten empty\n    bind :{free}\n"
-    from proxyswitch.system import net
-
+    more = "backend app\n    server app-blue 127.0.0.1:9 disabled\n    server app 127.0.0.1:8\nbackend app-2\n"
+    more += "listen empty\n    bind :{free}\n"
     place = pair(ha_place, pools=POOLS + more, free=net.free_port())
     pools = {p["name"]: [s["name"] for s in p["servers"]] for p in place.run("show", "--json").json["pools"]}
     assert pools == {"app_backend": ["app-blue", "app-green"], "app": ["app-blue", "app"], "app-2": []}
@@ -153,8 +152,8 @@ def test_one_pool_that_is_not_there(both: HaproxyBench) -> None:
 def test_a_socket_that_answers_nobody_is_an_error(both: HaproxyBench) -> None:
     both.admin.unlink()
     result = both.run("show")
-    assert result.code in (0, 3), result
-    assert str(both.admin) in result.err
+    assert result.code == 3
+    assert f"{both.admin}: there is no such socket" in result.err
 
 
 # get

@@ -103,15 +103,12 @@ def test_what_is_wrong_is_named(still: HaproxyBench, words: tuple[str, ...], sai
     assert said in result.err
 
 
-def test_a_server_is_not_added_where_it_could_not_last(both: HaproxyBench) -> None:
-    """Without the config nobody knows what `default-server` says; still it is one or the other, and never half."""
+def test_a_server_is_added_to_what_runs_alone(both: HaproxyBench) -> None:
     new = f"127.0.0.1:{both.instance('3')}"
-    with both.taken_back():
-        result = both.run(*by_socket(both, "switch", "app_backend", "app-blue", "app-green", new))
-    if result.code == 0:
-        assert versions(both) == {"1", "2", "3"}
-    else:
-        assert states(both) == {"app-blue": "ready", "app-green": "maint"}
+    with both.taken_back(), same_workers(both):
+        result = done(both.run(*by_socket(both, "switch", "app_backend", "app-blue", "app-green", new)))
+    assert WARNING in result.err
+    assert versions(both) == {"1", "2", "3"}
 
 
 @pytest.mark.parametrize("name", ["nope.sock", "127.0.0.1:{free}", "app.sock/x"])

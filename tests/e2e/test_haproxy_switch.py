@@ -133,25 +133,25 @@ def marks(place: HaproxyBench) -> dict[str, tuple[int, int, int]]:
     return {name: (s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for name, s in found.items()}
 
 
-def test_a_dry_run_touches_nothing(still: HaproxyBench) -> None:
-    before = marks(still)
-    with still.nothing_done():
-        result = done(still.run("switch", "app_backend", "app-green", "--dry-run", "--drain", "5s"))
-        as_json = still.run("switch", "app_backend", "app-green", "--dry-run", "--json").json
-    assert marks(still) == before
-    assert not still.state.exists()
+def test_a_dry_run_touches_nothing(both: HaproxyBench) -> None:
+    before = marks(both)
+    with both.nothing_done():
+        result = done(both.run("switch", "app_backend", "app-green", "--dry-run", "--drain", "5s"))
+        as_json = both.run("switch", "app_backend", "app-green", "--dry-run", "--json").json
+    assert marks(both) == before
+    assert not both.state.exists()
     assert re.search(
         r"\n-    server app-blue .*# blue\n-    server app-green .* disabled\n\+    server app-blue ", result.out
     )
     assert (as_json["would_change"], as_json["changed"]) == (True, False)
 
 
-def test_check_tells_by_its_exit_code(still: HaproxyBench) -> None:
-    with still.nothing_done():
-        assert still.run("switch", "app_backend", "app-green", "--check", "-q").code == 1
-        assert still.run("switch", "app_backend", "app-blue", "--check", "-q").code == 0
-        assert still.run("switch", "app_backend", "app-red", "--check", "-q").code == 2
-    assert not still.state.exists()
+def test_check_tells_by_its_exit_code(both: HaproxyBench) -> None:
+    with both.nothing_done():
+        assert both.run("switch", "app_backend", "app-green", "--check", "-q").code == 1
+        assert both.run("switch", "app_backend", "app-blue", "--check", "-q").code == 0
+        assert both.run("switch", "app_backend", "app-red", "--check", "-q").code == 2
+    assert not both.state.exists()
 
 
 def test_check_sees_what_only_the_process_has_forgotten(both: HaproxyBench) -> None:
