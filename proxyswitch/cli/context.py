@@ -146,7 +146,11 @@ def _nowhere(pool: str, errors: list[ProxyswitchError]) -> UsageError:
 def world_for(given: Given, pool: str) -> tuple[World, str, str]:
     """The world, with the names of the proxy and of the pool that the words mean."""
     found = Proxies(given)
-    proxy, name = found.of_pool(pool)
+    try:
+        proxy, name = found.of_pool(pool)
+    except ProxyswitchError as error:
+        error.facts = {"changed": False, "pool": pool}
+        raise
     world = world_of(given)
     world.take(proxy)
     return world, proxy.name, name

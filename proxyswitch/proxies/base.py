@@ -162,6 +162,9 @@ class Proxy(Protocol):
     def draining(self, token: Any) -> Left | None:
         """What of `token` is still there; None when the old side has drained."""
 
+    def stays(self, token: Any) -> str:
+        """What keeps clients on the old side until `press`; empty for nothing."""
+
     def press(self, token: Any) -> str:
         """Make clients leave that come back to the old side as long as it lets them. What was done; empty for nothing."""
 

@@ -180,6 +180,8 @@ class Haproxy:
         from proxyswitch.proxies import haproxy_edit
 
         if not self.running():
+            if self.options.mode == RUNTIME:
+                raise UsageError("--mode runtime: HAProxy does not run", next_step="start it, or leave --mode out")
             return FILE
         if not self.found.names:
             if self.options.mode == RELOAD:
@@ -268,10 +270,6 @@ class Haproxy:
         agents = [row.server.name for row in backend.lines if row.server.name in names and row.agent]
         if agents:
             problems.append(Problem(f"the agent of {', '.join(agents)} can change state and weight again at any time"))
-        out = [c.after.name for c in candidate.change.servers if c.before and c.after and c.after.down and not c.before.down]
-        if out and backend.keeps():
-            what = f"{backend.keeps()} keeps clients on {', '.join(out)} while it drains"
-            problems.append(Problem(what, "--drain makes them leave"))
         return problems
 
     def _alone(self, backend: Backend) -> Iterator[str]:
@@ -346,6 +344,13 @@ class Haproxy:
     def draining(self, token: Any) -> Left | None:
         old = haproxy_old_side.from_data(token) if token else OldSide()
         return self.watcher.left(old) if self.running() else None
+
+    def stays(self, token: Any) -> str:
+        old = haproxy_old_side.from_data(token) if token else OldSide()
+        keeps = dict(old.keeps)
+        return "; ".join(
+            f"{keeps[pool]} keeps clients on {name} while it drains" for pool, name in old.servers if pool in keeps
+        )
 
     def press(self, token: Any) -> str:
         old = haproxy_old_side.from_data(token) if token else OldSide()

@@ -253,6 +253,9 @@ class Nginx:
     def draining(self, token: Any) -> Left | None:
         return nginx_reload.draining([ProcessId(pid, start) for pid, start in token or []])
 
+    def stays(self, token: Any) -> str:  # noqa: ARG002
+        return ""
+
     def press(self, token: Any) -> str:  # noqa: ARG002
         return ""
 

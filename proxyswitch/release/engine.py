@@ -53,6 +53,7 @@ class Engine:
         self.outcome = Outcome()
         self.old_side: Any = None
         self.committed = False
+        self.drains = False
         self.reverted = False  # traffic had reached the new side, and was taken back
         self.decisive = False  # the last step that can be undone is under way
 
@@ -75,6 +76,7 @@ class Engine:
 
     def _run(self, plan: Plan) -> None:
         begun: list[AnyStep] = []
+        self.drains = any(isinstance(step, steps.Drain) for step in plan.steps)
         try:
             for number, step in enumerate(plan.steps):
                 self.committed = number >= plan.commit
@@ -175,14 +177,20 @@ class Engine:
         self.do(steps.EditConfig(pool, intent, force=True))
         try:
             self.do(steps.Prove(pool))
-        except BaseException:
-            self._abort()
+        except BaseException as error:
+            self._abort(error)
             raise
 
-    def _abort(self) -> None:
-        if self.transaction:
-            transaction, self.transaction = self.transaction, None
+    def _abort(self, error: BaseException) -> None:
+        """Take the edit back. Raises NeedsPerson, which tells of the first error too, when that does not succeed."""
+        if not self.transaction:
+            return
+        transaction, self.transaction = self.transaction, None
+        try:
             transaction.abort()
+        except NeedsPerson as worse:
+            first = error.what if isinstance(error, ProxyswitchError) else str(error)
+            raise NeedsPerson(f"{first}; then {worse.what}", state=worse.state, next_step=worse.next_step) from error
 
     # the steps
 
@@ -204,9 +212,9 @@ class Engine:
         self.transaction = Transaction(self.proxy, timeout=self.world.proxy_timeout, report=self.world.report, tag=self.tag)
         try:
             self.transaction.open(step.pool, step.intent, force=step.force)
-        except BaseException:
+        except BaseException as error:
             with signals.uninterrupted():
-                self._abort()
+                self._abort(error)
             raise
 
     def _prove(self, _step: steps.Prove) -> None:
@@ -223,6 +231,9 @@ class Engine:
         self.committed = self.decisive
         self.old_side = transaction.old_side
         self.outcome.changed = transaction.changed
+        stays = self.proxy.stays(self.old_side) if self.old_side and not self.drains else ""
+        if stays:
+            self.world.report(f"warning: {stays} (--drain makes them leave)")
         self.outcome.change = transaction.change
         if transaction.candidate:
             self.outcome.pool = transaction.candidate.pool

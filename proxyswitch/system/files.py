@@ -72,6 +72,9 @@ def prepare(real: str, data: bytes, token: str) -> str:
     except OSError as error:
         remove(temp)
         raise _explain(error, real) from error
+    except BaseException:  # a signal to us
+        remove(temp)
+        raise
     return temp
 
 
