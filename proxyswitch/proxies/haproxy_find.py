@@ -96,4 +96,6 @@ def named_socket(text: str) -> Endpoint:
     try:
         return Endpoint.parse(f"unix:{os.path.abspath(text)}" if "/" in text and ":" not in text else text)
     except ValueError as error:
-        raise UsageError(f"the runtime socket of HAProxy: {error}", next_step="write /run/haproxy/admin.sock or 127.0.0.1:9999") from None
+        raise UsageError(
+            f"the runtime socket of HAProxy: {error}", next_step="write /run/haproxy/admin.sock or 127.0.0.1:9999"
+        ) from None

@@ -76,7 +76,7 @@ class Engine:
 
     def _run(self, plan: Plan) -> None:
         begun: list[AnyStep] = []
-        self.drains = any(isinstance(step, steps.Drain) for step in plan.steps)
+        self.drains = plan.drains
         try:
             for number, step in enumerate(plan.steps):
                 self.committed = number >= plan.commit

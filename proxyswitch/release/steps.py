@@ -94,6 +94,11 @@ class Plan(Struct, frozen=True):
     steps: tuple[AnyStep, ...]
     commit: int
 
+    @property
+    def drains(self) -> bool:
+        """True when it waits for the old side."""
+        return any(isinstance(self.steps[number], Drain) for number in range(len(self.steps)))
+
     def describe(self) -> list[str]:
         """The plan in words, a line a step."""
         return [describe(step) for step in self.steps]
