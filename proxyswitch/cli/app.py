@@ -17,7 +17,7 @@ BUG = 70
 
 # name of the command → module and function; in the order of --help
 COMMANDS: dict[str, str] = {
-    "show": "look:show",
+    "show": "show:show",
     "get": "look:get",
     "switch": "pools:switch",
     "weight": "pools:weight",

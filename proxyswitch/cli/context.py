@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxyswitch.cli import output
-from proxyswitch.errors import ProxyswitchError, UsageError
+from proxyswitch.errors import ConfigError, ProxyswitchError, UsageError
 from proxyswitch.proxies.base import Options, Proxy
 
 if TYPE_CHECKING:  # imported when a command needs them: they cost time at the start
@@ -117,6 +117,9 @@ class Proxies:
             raise UsageError(
                 f"{both} both have a pool {pool}", next_step=f"say which: {' or '.join(f'{name}:{pool}' for name in found)}"
             )
+        for name, error in errors.items():
+            if isinstance(error, ConfigError):  # it may have the pool too
+                output.note(f"warning: {name} was left out: {error.what}")
         return self.make(found[0]), pool
 
     def _of_app(self, pool: str) -> list[str]:

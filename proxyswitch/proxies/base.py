@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from proxyswitch.errors import ConfigError, Failed
+from proxyswitch.errors import ConfigError, Failed, UsageError
 from proxyswitch.model import Pool, PoolChange, Problem
 
 
@@ -31,6 +31,22 @@ class Rejected(ConfigError):
 
 class NotTaken(Failed):
     """The proxy was told to apply a config, and there is no proof that it did."""
+
+
+class NoPool(UsageError):
+    """Exit 2: a proxy has no pool of that name."""
+
+
+def no_pool(name: str, known: list[str], where: str, none: str) -> NoPool:
+    """The error, with the name that was likely meant; `none` says how it is when there is no pool at all."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, 1, 0.5)
+    if close:
+        return NoPool(f"no pool {name!r} in {where}: did you mean {close[0]!r}?")
+    listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+    what = f"no pool {name!r} in {where}; {f'there is {listed}' if known else none}"
+    return NoPool(what, next_step="look with: proxyswitch show")
 
 
 class FileChange(NamedTuple):
@@ -145,8 +161,8 @@ class Proxy(Protocol):
     def prove(self, candidate: Candidate, token: Any) -> Any:
         """Wait for proof that it did, and return what drains now. Raises NotTaken."""
 
-    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:
-        """The files are as before again: make what runs agree with them. False when it cannot be shown that it does.
+    def revert(self, pool: str, token: Any, *, applied: bool) -> None:
+        """The files are as before again: make what runs agree with them. Raises when it cannot be shown that it does.
 
         `applied` is False when `apply` was never called.
         """

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 from proxyswitch.conf.haproxy import pools
 from proxyswitch.conf.haproxy.config import Config
 from proxyswitch.conf.haproxy.pools import Backend
-from proxyswitch.errors import Failed, UsageError
-from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, Server, ServerState, Where
-from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_states, haproxy_wishes
-from proxyswitch.proxies.base import Candidate, Left, NotTaken, Options, Seen
+from proxyswitch.errors import UsageError
+from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ServerState
+from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_pools, haproxy_states, haproxy_wishes
+from proxyswitch.proxies.base import Candidate, Left, Options, Seen, no_pool
 from proxyswitch.proxies.haproxy_old_side import OldSide, Watcher
 from proxyswitch.proxies.haproxy_socket import Master, Runtime, ServerRow
 from proxyswitch.proxies.haproxy_wishes import Wish
 from proxyswitch.system import files, proc
 
 RELOAD, RUNTIME, FILE = "reload", "runtime", "file"
+NO_SERVERS = "it has no backend with servers at all"
 
 
 class Haproxy:
@@ -33,7 +33,6 @@ class Haproxy:
         self.options = options._replace(conf=next(iter(names), ""), more=names[1:])
         self._config: Config | None = None
         self.decided: tuple[Candidate, str] | None = None  # a reload changes what would be answered after it
-        self.last_rows: dict[str, ServerRow] = {}  # what `stale` saw is what `safe` and `capture` go by
         self.conf = next(iter(names), "") or str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
         if names:
             self.conf = self.config().main
@@ -96,50 +95,38 @@ class Haproxy:
 
     def rows(self, pool: str) -> dict[str, ServerRow]:
         """The servers of a pool as they run now. Raises what the socket raises."""
-        self.last_rows = {row.server: row for row in self.runtime.servers(pool)} if self.runtime else {}
-        return self.last_rows
+        return {row.server: row for row in self.runtime.servers(pool)} if self.runtime else {}
 
     # what it says
 
     def pools(self) -> list[Pool]:
-        if not self.found.names:
-            return self._running_pools("")
-        return [backend.pool() for backend in pools.backends(self.config())]
+        if self.found.names:
+            return [backend.pool() for backend in pools.backends(self.config())]
+        assert self.runtime  # noqa: S101  # without a config there is a socket
+        return haproxy_pools.running(self.runtime, self.conf)
 
     def pool(self, name: str) -> Pool:
         if self.found.names:
             return self.backend(self.config(), name).pool()
-        found = [p for p in self._running_pools("") if p.name == name]
-        if not found:
-            raise _missing(name, [p.name for p in self._running_pools("")], self.conf)
-        return found[0]
+        known = {pool.name: pool for pool in self.pools()}
+        if name not in known:
+            raise no_pool(name, list(known), self.conf, NO_SERVERS)
+        return known[name]
 
     def backend(self, config: Config, name: str) -> Backend:
         """The pool's section. Raises UsageError when there is none, or more than one."""
         found = pools.backends(config, name)
         if not found:
-            raise _missing(name, [b.name for b in pools.backends(config)], self.conf)
+            raise no_pool(name, [b.name for b in pools.backends(config)], self.conf, NO_SERVERS)
         if len(found) > 1:
             places = ", ".join(str(b.where) for b in found)
             raise UsageError(f"the pool {name} is there {len(found)} times: {places}", next_step="remove or rename one")
         return found[0]
 
-    def _running_pools(self, pool: str) -> list[Pool]:
-        assert self.runtime  # noqa: S101  # without a config there is a socket
-        modes = {s.backend: s.mode for s in self.runtime.stats()}
-        found: dict[str, list[Server]] = {}
-        for row in self.runtime.servers(pool):
-            found.setdefault(row.backend, []).append(_server(row))
-        return [Pool(n, self.name, modes.get(n, ""), tuple(s), Where(self.conf, 0)) for n, s in found.items()]
-
     def serving(self, pool: Pool) -> Pool:
-        from dataclasses import replace
-
         if not self.found.names or not self.runtime:
             return pool
-        rows = self.rows(pool.name)
-        servers = [_as_it_runs(s, rows[s.name]) if s.name in rows else s for s in pool.servers]
-        return replace(pool, servers=tuple(servers))
+        return haproxy_pools.as_it_runs(pool, self.rows(pool.name))
 
     def seen(self, pools: list[Pool]) -> dict[tuple[str, str], Seen]:
         from proxyswitch.proxies import haproxy_view
@@ -244,40 +231,15 @@ class Haproxy:
             haproxy_safety.check(candidate, self.wishes(candidate), self.rows(name), ask)
 
     def stage(self, candidate: Candidate) -> list[Problem]:
-        from proxyswitch.proxies import haproxy_stage
+        from proxyswitch.proxies import haproxy_stage, haproxy_warnings
 
-        problems = list(self._problems(candidate))
+        problems = list(haproxy_warnings.of(self, candidate))
         if not self.found.names:
             return problems
         binary, arguments = haproxy_find.binary(self.found, self.options), haproxy_find.arguments(self.found)
         stage = haproxy_stage.Stage(self.known.files, binary, arguments, haproxy_find.environment(self.found))
         changed = {file.real: file.after for file in candidate.files}
         return problems + haproxy_stage.judge(stage.test(changed, candidate.verify), stage)
-
-    def _problems(self, candidate: Candidate) -> list[Problem]:
-        if not self.found.names:
-            return [
-                Problem(
-                    "only the running HAProxy is told: it forgets this at its next reload or restart",
-                    "name its config too, with --haproxy-conf, so that it lasts",
-                )
-            ]
-        if not self.running():
-            return []
-        names = {s.name for s in candidate.change.wanted}
-        backend = self.backend(self.known, candidate.pool.name)
-        problems = [Problem(text, "it is gone after a reload") for text in self._alone(backend)]
-        agents = [row.server.name for row in backend.lines if row.server.name in names and row.agent]
-        if agents:
-            problems.append(Problem(f"the agent of {', '.join(agents)} can change state and weight again at any time"))
-        return problems
-
-    def _alone(self, backend: Backend) -> Iterator[str]:
-        """Servers that take traffic and are in no file: added at runtime, or their line was removed and not reloaded."""
-        known = {row.server.name for row in backend.lines}
-        for name, row in self.rows(backend.name).items():
-            if name not in known and row.state is ServerState.READY:
-                yield f"{backend.name}/{name} takes traffic too, and only the running HAProxy has it"
 
     # at work
 
@@ -310,13 +272,10 @@ class Haproxy:
 
         return haproxy_apply.prove(self, candidate, token)
 
-    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:
+    def revert(self, pool: str, token: Any, *, applied: bool) -> None:
         from proxyswitch.proxies import haproxy_apply
 
-        try:
-            return haproxy_apply.revert(self, pool, token, applied=applied)
-        except (NotTaken, Failed, UsageError):
-            return False
+        haproxy_apply.revert(self, pool, token, applied=applied)
 
     def facts(self) -> dict[str, object]:
         return {"socket_seconds": round(self.runtime.seconds, 6)} if self.runtime else {}
@@ -366,38 +325,3 @@ class Haproxy:
         """The state files of a pool as it runs now."""
         if self.runtime and self.found.names:
             haproxy_states.refresh(self.known, self.folder, pool, self.runtime)
-
-
-def _server(row: ServerRow) -> Server:
-    """A server of which nothing but the running process is known."""
-    address = str(Endpoint(row.address, row.port)) if row.address and row.port else row.address
-    out = row.state is not ServerState.READY
-    return Server(address, row.weight, out, name=row.server, drain=row.state is ServerState.DRAIN)
-
-
-def _as_it_runs(server: Server, row: ServerRow) -> Server:
-    """The server line with what runs in its place, where that is another."""
-    from dataclasses import replace
-
-    wish = haproxy_wishes.wish_of(server) if server.endpoint else None
-    moved = wish is not None and not haproxy_wishes.address_met(wish, row)
-    return replace(
-        server,
-        address=haproxy_wishes.place(row) if moved else server.address,
-        weight=row.weight,
-        down=row.state is not ServerState.READY,
-        drain=row.state is ServerState.DRAIN,
-    )
-
-
-def _missing(name: str, known: list[str], conf: str) -> UsageError:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, 1, 0.5)
-    if close:
-        return UsageError(f"no pool {name!r} in {conf}: did you mean {close[0]!r}?")
-    listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-    return UsageError(
-        f"no pool {name!r} in {conf}; {f'there is {listed}' if known else 'it has no backend with servers at all'}",
-        next_step="look with: proxyswitch show",
-    )

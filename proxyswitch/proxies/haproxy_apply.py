@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from proxyswitch import polling
-from proxyswitch.errors import ProxyswitchError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import ProcessId, Server, ServerChange, ServerState
 from proxyswitch.proxies import haproxy_marks, haproxy_old_side, haproxy_reload, haproxy_states, haproxy_wishes
 from proxyswitch.proxies.base import Candidate, NotTaken
@@ -149,45 +149,42 @@ def _left(change: ServerChange) -> list[str]:
     return [str(before.endpoint)]
 
 
-def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> bool:
-    """The files are as before again: make what runs so too. False when that cannot be shown."""
+def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> None:
+    """The files are as before again: make what runs so too. Raises NotTaken, and what the socket raises."""
     proxy.config()
     if token is None:  # it did not run then: what runs now has loaded some of the files
-        return _as_the_file_says(proxy, pool)
+        _as_the_file_says(proxy, pool)
+        return
     # a reload that was not taken has changed nothing, and a process that tried to take over can have cost us the socket
     if token["mode"] != RELOAD or not haproxy_reload.untouched(haproxy_reload.from_data(token["reload"])):
-        if not _runs_again(proxy, pool, token):
-            return False
+        _run_again(proxy, pool, token)
         _state_files_follow(proxy, pool)
     else:
-        with contextlib.suppress(ProxyswitchError, OSError):  # what they no longer say is left to the config
+        with contextlib.suppress(Failed, UsageError, OSError):  # what they no longer say is left to the config
             proxy.refresh(pool)
     if proxy.found.names and applied:
         haproxy_marks.remember(proxy.known, proxy.conf, token["pending"])
-    return True
 
 
-def _runs_again(proxy: Haproxy, pool: str, token: Any) -> bool:
-    """Every server is as it was, and that is read back."""
+def _run_again(proxy: Haproxy, pool: str, token: Any) -> None:
+    """Every server is to be as it was, and that is read back."""
     if token["mode"] == RELOAD:
         _load_old_config(proxy)
     _undo_added(proxy, pool, token)
-    if not _undo_removed(proxy, pool, token):
-        return False
+    _undo_removed(proxy, pool, token)
     for name, wishes in _before(token).items():
         rows = proxy.rows(name)
         there = [w for w in wishes if w.server in rows]
         if proxy.runtime:
             haproxy_wishes.tell(proxy.runtime, name, there, rows)
         _read_back(proxy, name, there)
-    return True
 
 
 def _state_files_follow(proxy: Haproxy, pool: str) -> None:
     """Where one cannot be written, as on a full disk, it is enough that it says nothing else than what runs."""
     try:
         proxy.refresh(pool)
-    except ProxyswitchError:
+    except (Failed, UsageError):
         rows = proxy.runtime.servers(pool) if proxy.runtime else []
         if any(haproxy_states.outdated(proxy.known, proxy.folder, rows)):
             raise
@@ -212,18 +209,19 @@ def _undo_added(proxy: Haproxy, pool: str, token: Any) -> None:
     _remove(proxy, pool, [Server("", name=name) for name in new])
 
 
-def _undo_removed(proxy: Haproxy, pool: str, token: Any) -> bool:
-    """Servers that are gone meanwhile come back as the file has them. False when it does not."""
+def _undo_removed(proxy: Haproxy, pool: str, token: Any) -> None:
+    """Servers that are gone meanwhile come back as the file has them. Raises NotTaken when it does not."""
     missing = {wish.server for wish in _before(token).get(pool, [])}.difference(proxy.rows(pool))
     servers = [s for s in proxy.pool(pool).servers if s.name in missing] if missing else []
     _add(proxy, pool, servers)
-    return len(servers) == len(missing)
+    lost = missing.difference(s.name for s in servers)
+    if lost:
+        raise NotTaken(f"HAProxy has {pool}/{', '.join(sorted(lost))} no more, and neither has the file")
 
 
-def _as_the_file_says(proxy: Haproxy, pool: str) -> bool:
+def _as_the_file_says(proxy: Haproxy, pool: str) -> None:
     if not proxy.runtime:
-        return False
+        raise NotTaken("HAProxy runs without a socket, and whether it has loaded the restored files is not known")
     wishes = [haproxy_wishes.wish_of(server) for server in proxy.pool(pool).servers]
     _tell(proxy, pool, wishes)
     _read_back(proxy, pool, wishes)
-    return True

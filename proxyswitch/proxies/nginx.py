@@ -11,7 +11,7 @@ from proxyswitch.conf.nginx.pools import Upstream
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
 from proxyswitch.proxies import nginx_master, nginx_reload
-from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options, Seen
+from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options, Seen, no_pool
 from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.proxies.nginx_reload import Generation
 from proxyswitch.system import files, proc, signals
@@ -110,7 +110,8 @@ class Nginx:
         context, _, plain = name.rpartition(":")
         found = [u for u in pools.upstreams(config, plain) if context in ("", u.context)]
         if not found:
-            raise _missing(name, [u.name for u in pools.upstreams(config)], self.conf)
+            known = [u.name for u in pools.upstreams(config)]
+            raise no_pool(name, known, f"{self.conf} and its includes", "it has no upstream at all")
         if len(found) > 1:
             places = ", ".join(f"{u.where} ({u.context})" for u in found)
             raise UsageError(
@@ -238,15 +239,15 @@ class Nginx:
         nginx_reload.prove(before, max(self.options.reload_timeout, 3 + 10 * self._test_seconds))
         return [[p.pid, p.start] for p in before.active | before.old]
 
-    def revert(self, pool: str, token: Any, *, applied: bool) -> bool:  # noqa: ARG002  # a reload takes all
+    def revert(self, pool: str, token: Any, *, applied: bool) -> None:  # noqa: ARG002  # a reload takes all
         """It took the restored config now, or it never took the other one."""
         now = self._now()
         nginx_reload.reload(_as_generation(now).master)
         try:
             self._proven(now)
         except NotTaken:
-            return _untouched(now) and not (applied and not _untouched(token))
-        return True
+            if not _untouched(now) or (applied and not _untouched(token)):
+                raise
 
     # the old side
 
@@ -294,19 +295,6 @@ def _main_value(config: Config, name: bytes) -> str:
             if directive.name == name:
                 found = next(iter(visit.document.text(directive)), found)
     return found
-
-
-def _missing(name: str, known: list[str], conf: str) -> UsageError:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, 1, 0.5)
-    if close:
-        return UsageError(f"no pool {name!r} in {conf} and its includes: did you mean {close[0]!r}?")
-    listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-    return UsageError(
-        f"no pool {name!r} in {conf} and its includes; {f'there is {listed}' if known else 'it has no upstream at all'}",
-        next_step="look with: proxyswitch show",
-    )
 
 
 def _file_change(config: Config, real: str, after: bytes) -> FileChange:

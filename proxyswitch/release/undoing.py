@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from proxyswitch import proxies
-from proxyswitch.errors import Failed, NeedsPerson, ProxyswitchError
+from proxyswitch.errors import Failed, NeedsPerson, ProxyswitchError, UsageError
 from proxyswitch.proxies.base import Options, Proxy
 from proxyswitch.release import places
 from proxyswitch.release.history import Entry
@@ -74,21 +75,28 @@ def undo(proxy: Proxy, at: Files) -> None:
     pool, token = begun["entry"]["pool"], begun["token"]
     _announce(at.journal)
     if token is not None:
-        with contextlib.suppress(ProxyswitchError, OSError):  # it is there for a start in the midst of this only
+        with contextlib.suppress(Failed, UsageError, OSError):  # it is there for a start in the midst of this only
             proxy.make_way(pool)
     restored = [r for r in (_restore(entry) for entry in begun["files"]) if r]
     touched = bool(restored or applied) and proxy.running()
-    if touched and not proxy.revert(pool, token, applied=applied):
-        files_are = f"the files are as they were before ({', '.join(restored) or 'unchanged'})"
-        raise NeedsPerson(
-            f"{proxy.name} cannot be shown to run the restored config again",
-            state=f"{files_are}, what runs may be newer",
-            next_step=f"look at the error log, reload {proxy.name} by hand, then run: proxyswitch recover",
-        )
-    if not touched and proxy.running():
-        with contextlib.suppress(ProxyswitchError, OSError):
+    if touched:
+        _revert(proxy, pool, token, restored, applied=applied)
+    elif proxy.running():
+        with contextlib.suppress(Failed, UsageError, OSError):
             proxy.refresh(pool)
     at.journal.end()
+
+
+def _revert(proxy: Proxy, pool: str, token: Any, restored: list[str], *, applied: bool) -> None:
+    try:
+        proxy.revert(pool, token, applied=applied)
+    except (Failed, UsageError) as error:
+        files_are = f"the files are as they were before ({', '.join(restored) or 'unchanged'})"
+        raise NeedsPerson(
+            f"{proxy.name} cannot be shown to run the restored config again: {error.what}",
+            state=f"{files_are}, what runs may be newer",
+            next_step=f"look at the error log, reload {proxy.name} by hand, then run: proxyswitch recover",
+        ) from error
 
 
 def _announce(journal: Journal) -> None:
