@@ -50,9 +50,10 @@ def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow]
 
 
 def _called(candidate: Candidate) -> set[str]:
-    """Servers that the change makes take the traffic: also a backup that was ready before, and had none."""
+    """Backups that the change makes take the traffic: they were ready before, and had none."""
     before = {s.name for s in serving("haproxy", candidate.pool.servers)}
-    return {s.name for s in serving("haproxy", candidate.change.result(candidate.pool.servers).elements())} - before
+    after = serving("haproxy", candidate.change.result(candidate.pool.servers).elements())
+    return {s.name for s in after if s.backup} - before
 
 
 def _refusal(server: Server, ask: HttpCheck | None) -> str:

@@ -103,14 +103,15 @@ def tell(runtime: Runtime, pool: str, wishes: Iterable[Wish], rows: dict[str, Se
 
 
 def _tell(runtime: Runtime, pool: str, wish: Wish, row: ServerRow) -> None:
-    if wish.endpoint and not address_met(wish, row):
+    moves = wish.endpoint is not None and not address_met(wish, row)
+    if wish.endpoint and moves:
         runtime.set_address(pool, wish.server, wish.endpoint)
-        if row.op_state == STOPPED and row.state is ServerState.READY:
-            runtime.set_state(pool, wish.server, ServerState.MAINT)  # what its checks have seen is of the old address
-            runtime.set_state(pool, wish.server, ServerState.READY)
     if wish.weight is not None and wish.weight != row.weight:
         runtime.set_weight(pool, wish.server, wish.weight)
-    if not _state_met(wish, row):
+    wakes = wish.state is ServerState.READY and (moves or not _state_met(wish, row))
+    if wakes and row.op_state == STOPPED and row.state is not ServerState.MAINT:
+        runtime.set_state(pool, wish.server, ServerState.MAINT)  # else it stays DOWN until its checks have passed again
+    if wakes or not _state_met(wish, row):
         runtime.set_state(pool, wish.server, wish.state)
 
 
