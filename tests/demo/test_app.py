@@ -61,7 +61,9 @@ def test_unknown_paths_and_uploads_without_a_length() -> None:
         assert app.get("/nothing", "POST", b"x")[0] == 404
         connection = app.connect()
         with contextlib.closing(connection):
-            connection.request("POST", "/upload", iter([b"x"]), encode_chunked=True)
+            connection.putrequest("POST", "/upload")
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders()  # the answer comes before any of the body could be sent
             with connection.getresponse() as answer:
                 assert (answer.status, answer.will_close) == (411, True)
 
