@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 from proxyswitch.system import net
-from tests.chaos.support import history, journals, strays
+from tests.chaos.support import KILLED, history, journals, strays
 from tests.e2e.haproxy_support import CONF, DRAIN, LOAD_STATE, MAINT, STATE_FILE, HaproxyBench, rows
+from tests.e2e.support import Run
 
 FACTS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight")
 POOL = "app_backend"
@@ -171,3 +172,9 @@ def haproxy_place(folder: Path, kind: Kind) -> Iterator[HaPlace]:
     finally:
         made.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def assert_struck(made: HaPlace, result: Run) -> None:
+    """It was killed. Where a state file is written it may have ended before the point instead: such a file holds times,
+    and is not written when they happen to be those that it has."""
+    assert result.code == KILLED or (made.kind.state_file and result.code == 0), result

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.haproxy_places import POOL, VERSIONS, HaPlace, Kind, haproxy_place, other, settled
-from tests.chaos.support import KILLED, Point, everywhere, history, journals, one_of_each, strike, survey
+from tests.chaos.haproxy_places import POOL, VERSIONS, HaPlace, Kind, assert_struck, haproxy_place, other, settled
+from tests.chaos.support import Point, everywhere, history, journals, one_of_each, strike, survey
 from tests.chaos.test_deploy import Asking
 
 pytestmark = pytest.mark.timeout(600)  # several minutes where the machine is busy
@@ -105,8 +105,7 @@ def crash_and_recover(made: HaPlace, crash: Crash) -> None:
     was = made.only()
     target = other(was)
     with Asking(made) as client:
-        result = strike(made, crash.point.number, crash.mode, *made.switch(target))
-        assert result.code == KILLED, result
+        assert_struck(made, strike(made, crash.point.number, crash.mode, *made.switch(target)))
         after_kill(made)
         next_command(made, crash.following, was, target)
     assert not client.problems, f"{len(client.problems)} of {client.asked}: {client.problems[0]}"

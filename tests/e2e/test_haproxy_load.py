@@ -22,9 +22,10 @@ pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
 
 @pytest.fixture(autouse=True)
-def _shorter_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+def _shorter_uploads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each drain waits for one; what matters is that they are under way at each switch."""
-    monkeypatch.setattr("proxyswitch.demo.load.CHUNK_PAUSE", 0.05)
+    if "chaos" not in request.keywords:
+        monkeypatch.setattr("proxyswitch.demo.load.CHUNK_PAUSE", 0.05)
 
 
 # requests of `/socket` go to servers of the same names in a pool of its own, which is switched along
@@ -93,12 +94,13 @@ def sockets(port: int) -> Iterator[Sockets]:
 
 
 @contextmanager
-def served(place: HaproxyBench, conf: str) -> Iterator[tuple[Load, Sockets]]:
+def served(place: HaproxyBench, conf: str, seconds: float = 0.6) -> Iterator[tuple[Load, Sockets]]:
     """Apps, echo servers, and clients of all of them."""
     with contextlib.ExitStack() as scope:
         first, second = (scope.enter_context(echo_server()) for _ in range(2))
         pair(place, conf=conf, pools=TWO, first=first, second=second)
-        load = Load(Endpoint("127.0.0.1", place.port), keepalive=2, closing=1, idle=2, long=2, uploads=1, long_seconds=0.6)
+        kinds = {"keepalive": 2, "closing": 1, "idle": 2, "long": 2, "uploads": 1}
+        load = Load(Endpoint("127.0.0.1", place.port), **kinds, long_seconds=seconds, limit=300 + 60 * seconds)
         held = scope.enter_context(sockets(place.port))
         with load:
             assert eventually(lambda: load.summary().by_request.get("long", {}).get("ok"))
@@ -140,6 +142,23 @@ def test_four_switches_by_reload_fail_no_request_with_idle_close_on_response(ha_
         for number in range(4):
             switch(ha_place, number, "--mode", "reload")
         assert not ha_place.workers_now & before
+    clean(load, held)
+
+
+def who_is_in(place: HaproxyBench) -> set[tuple[str, str]]:
+    return {key for key in place.servers if place.state_of(*key) == "ready"}
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_twenty_switches_with_requests_of_eight_seconds_and_a_reload_after_each(ha_place: HaproxyBench) -> None:
+    """The same at full length. Somebody reloads HAProxy after each: what was switched stays switched."""
+    with served(ha_place, IDLE, 8.0) as (load, held):
+        for number in range(20):
+            switch(ha_place, number)
+            before = who_is_in(ha_place)
+            ha_place.reload()
+            assert who_is_in(ha_place) == before
     clean(load, held)
 
 
