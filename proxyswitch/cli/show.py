@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +17,11 @@ from proxyswitch.proxies.base import Proxy, Seen
 
 COLUMNS = ("pool", "server", "state", "weight", "connections", "health", "where")
 HEALTH = COLUMNS.index("health")
+SHORT = {"connections": "open"}
+TELLS_NO_MORE = ("", "UP", "MAINT", "DRAIN", "no check")
 NOTHING = Seen()
+
+Row = tuple[str, ...]
 
 
 def show(
@@ -35,9 +42,8 @@ def show(
         pools = [p for view in views for p in view.as_pools()]
         output.as_json({"pools": pools, "proxies": [v.facts() for v in views], "interrupted": interrupted()})
         return
-    rows = [row for view in views for row in view.rows()]
-    wide = any(row[HEALTH] for row in rows)
-    output.table(_narrow(COLUMNS, wide), [_narrow(row, wide) for row in rows])
+    header, *rows = _fitting([COLUMNS, *(row for view in views for row in view.rows())])
+    output.table(header, rows)
     if quiet:
         return
     for view in views:
@@ -45,9 +51,27 @@ def show(
     tell_interrupted()
 
 
-def _narrow(row: tuple[str, ...], wide: bool) -> tuple[str, ...]:
-    """The column of health checks is there when a proxy has any."""
-    return row if wide else row[:HEALTH] + row[HEALTH + 1 :]
+def _fitting(table: list[Row]) -> list[Row]:
+    """The table for where it goes. The column of health checks is there when a proxy has any.
+
+    On a terminal that is too narrow a file goes by its name alone, and checks that tell no more than the state are left
+    out: a column of folded paths helps nobody.
+    """
+    table = table if any(row[HEALTH] for row in table[1:]) else [_besides(row, HEALTH) for row in table]
+    if not sys.stdout.isatty() or _width(table) <= shutil.get_terminal_size().columns:
+        return table
+    table[0] = tuple(SHORT.get(word, word) for word in table[0])
+    table = [(*row[:-1], os.path.basename(row[-1])) for row in table]
+    telling = len(table[0]) > HEALTH + 1 and any(row[HEALTH] not in TELLS_NO_MORE for row in table[1:])
+    return table if telling or len(table[0]) <= HEALTH + 1 else [_besides(row, HEALTH) for row in table]
+
+
+def _besides(row: Row, column: int) -> Row:
+    return row[:column] + row[column + 1 :]
+
+
+def _width(table: list[Row]) -> int:
+    return sum(max(map(len, column)) + 2 for column in zip(*table, strict=True))
 
 
 def _views(proxies: Proxies, pool: str) -> list[View]:

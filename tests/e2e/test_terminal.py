@@ -15,9 +15,13 @@ import pytest
 from proxyswitch import polling
 from tests.conftest import missing
 from tests.e2e.clients import echo_server, upgraded
+from tests.e2e.haproxy_support import HaproxyBench
 from tests.e2e.support import LIMIT, Bench
 
 ESCAPE = "\x1b"
+
+
+pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
 
 class Terminal:
@@ -121,6 +125,16 @@ def test_a_table_fits_the_screen(running: Bench, terminal: Terminal) -> None:
     row = next(line for line in lines if "app_backend" in line)
     assert "127.0.0.1:" in row
     assert "ready" in row
+
+
+def test_a_table_of_haproxy_fits_the_screen_too(ha: HaproxyBench, terminal: Terminal) -> None:
+    """A server has a name and an address there; its file goes by its name alone where the whole path is too long."""
+    lines = terminal.run(ha, "show")
+    assert lines[-1] == "ended with 0"
+    blue = next(line for line in lines if "app-blue" in line)
+    assert re.search(r"app-blue 127\.0\.0\.1:\d+ +ready +1 +0 +haproxy\.cfg:\d+$", blue), lines
+    ha.tell("set server app_backend/app-blue state maint")
+    assert "ready" not in next(line for line in terminal.run(ha, "show") if "app-blue" in line)
 
 
 def test_help_fits_the_screen(place: Bench, terminal: Terminal) -> None:
