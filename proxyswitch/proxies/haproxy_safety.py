@@ -28,7 +28,7 @@ def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], 
             f"{'; '.join(silent)}: it would get requests at once",
             next_step="start it first, or switch all the same with --force",
         )
-    if wishes and not _somebody_answers(wishes, rows):
+    if wishes and not _somebody_answers(wishes, rows, _called(candidate)):
         raise UsageError(
             f"that would leave {candidate.pool.name} without a server that is up: every request would fail with 503",
             next_step="make another server ready first, or do it all the same with --force",
@@ -50,10 +50,11 @@ def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow]
 
 
 def _called(candidate: Candidate) -> set[str]:
-    """Backups that the change makes take the traffic: they were ready before, and had none."""
+    """Servers that get another address, and backups that are to take the traffic: they were ready before, and had none."""
+    moved = {c.after.name for c in candidate.change.servers if c.before and c.after and c.before.address != c.after.address}
     before = {s.name for s in serving("haproxy", candidate.pool.servers)}
     after = serving("haproxy", candidate.change.result(candidate.pool.servers).elements())
-    return {s.name for s in after if s.backup} - before
+    return moved | ({s.name for s in after if s.backup} - before)
 
 
 def _refusal(server: Server, ask: HttpCheck | None) -> str:
@@ -83,7 +84,7 @@ def _http(endpoint: Endpoint, ask: HttpCheck) -> str:
     return "" if answer.healthy else f"{answer.reason} (asked {ask.path}, as its health check does)"
 
 
-def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow]) -> bool:
+def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow], asked: set[str]) -> bool:
     """Those that wake up, or move, have just been asked; of the others HAProxy's own checks tell."""
     wished = {wish.server: wish for wish in wishes}
     for name in {*wished, *rows}:
@@ -92,6 +93,7 @@ def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow]) -> bool:
             continue
         if (
             row is None
+            or name in asked
             or (wish and not address_met(wish, row))
             or row.state is not ServerState.READY
             or row.op_state == RUNNING

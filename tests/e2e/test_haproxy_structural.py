@@ -10,6 +10,7 @@ import pytest
 from proxyswitch.system import clock
 from tests.e2e.haproxy_pairs import again, done, facts, lasts, pair, same_workers, states, versions
 from tests.e2e.haproxy_support import CONF, POOLS, HaproxyBench
+from tests.e2e.support import eventually
 from tests.e2e.test_switch import unix_instance
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
@@ -119,6 +120,7 @@ def test_a_unix_socket_takes_a_reload_each_way(ha_place: HaproxyBench) -> None:
         again(place, "switch", "app_backend", f"unix:{path}")
         place.restart()
         assert versions(place) == {"unix"}
+    assert eventually(lambda: place.servers["app_backend", "app-blue"]["srv_op_state"] == "0")  # nobody is there any more
     done(place.run("rollback", "app_backend"))
     assert versions(place) == {"1"}
 
@@ -186,7 +188,7 @@ def test_a_reload_that_haproxy_refuses_leaves_everything_as_before(ha_place: Hap
         with place.nothing_done():
             result = place.run("switch", "app_backend", "app-green", "--mode", "reload", "--json")
     assert (result.code, result.json["exit"], result.json["changed"]) == (3, 3, False)
-    assert "HAProxy did not take the reload, and serves with the config that it had" in result.err
+    assert "HAProxy did not take the reload" in result.err
     assert result.json["state"] == "everything is as before"
     assert f"{place.conf} was changed after haproxy last loaded it" in result.err
     assert versions(place) == {"1"}
