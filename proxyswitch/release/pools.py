@@ -63,7 +63,7 @@ def set_right(world: World, proxy: Proxy) -> None:
     """Finish or take back what a killed run left, where a change is made of what is there. Raises NeedsPerson, Busy."""
     undoing.recover_others(proxy, world.proxy_timeout, world.report)
     at = places.places(proxy)
-    if at.journal.records():  # who writes it still holds the lock
+    if at.journal.path.exists():  # who writes it still holds the lock; an empty one goes
         with places.hold(proxy, world.proxy_timeout):
             undoing.recover(proxy, at, world.report)
 
