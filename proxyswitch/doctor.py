@@ -18,6 +18,8 @@ CLEAN_RELOAD = (1, 27, 4)
 
 
 if TYPE_CHECKING:
+    from proxyswitch.model import Pool
+    from proxyswitch.proxies.base import Proxy
     from proxyswitch.proxies.haproxy import Haproxy
 
 
@@ -76,12 +78,15 @@ def _nginx(world: World) -> Iterator[Finding]:
     version = ".".join(map(str, build.version))
     yield Finding(True, f"nginx {version} ({binary})")
     proxy = Nginx(world.options["nginx"])
-    pools = proxy.pools()
-    yield Finding(True, f"config {proxy.conf}: {len(pools)} {'pool' if len(pools) == 1 else 'pools'}")
+    yield _config(proxy, proxy.pools())
     if not proxy.running():
         yield Finding(True, "nginx does not run with this config: changes count from its start")
         return
     yield from _reload(proxy, build.version)
+
+
+def _config(proxy: Proxy, pools: list[Pool]) -> Finding:
+    return Finding(True, f"config {proxy.conf}: {len(pools)} {'pool' if len(pools) == 1 else 'pools'}")
 
 
 def _reload(proxy: object, version: tuple[int, ...]) -> Iterator[Finding]:
@@ -109,13 +114,13 @@ def _haproxy(world: World) -> Iterator[Finding]:
     if proxy.found.names:
         program = haproxy_find.binary(proxy.found, proxy.options)
         yield Finding(True, f"HAProxy {haproxy_process.version(program).text} ({program})")
-    count = len(proxy.pools())
-    yield Finding(True, f"config {proxy.conf}: {count} {'pool' if count == 1 else 'pools'}")
+    pools = proxy.pools()
+    yield _config(proxy, pools)
     if not proxy.running():
         yield Finding(True, "HAProxy does not run with this config: changes count from its start")
         return
     yield from _haproxy_socket(proxy)
-    for (pool, server), seen in proxy.seen(proxy.pools()).items():
+    for (pool, server), seen in proxy.seen(pools).items():
         for line in seen.differs:
             yield Finding(False, f"{pool}/{server}: {line}", f"proxyswitch reconcile {pool}, or with --by file")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,14 +148,21 @@ def _nowhere(pool: str, errors: list[ProxyswitchError]) -> UsageError:
     )
 
 
+@contextmanager
+def unchanged(pool: str) -> Iterator[None]:
+    """What fails in here has changed nothing, and says so with --json."""
+    try:
+        yield
+    except ProxyswitchError as error:
+        error.facts = {"changed": False, "pool": pool, **error.facts}
+        raise
+
+
 def world_for(given: Given, pool: str) -> tuple[World, str, str]:
     """The world, with the names of the proxy and of the pool that the words mean."""
     found = Proxies(given)
-    try:
+    with unchanged(pool):
         proxy, name = found.of_pool(pool)
-    except ProxyswitchError as error:
-        error.facts = {"changed": False, "pool": pool}
-        raise
     world = world_of(given)
     world.take(proxy)
     return world, proxy.name, name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +9,7 @@ import typer
 
 from proxyswitch import durations
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, split_server, world_for
+from proxyswitch.cli.context import Given, split_server, unchanged, world_for
 from proxyswitch.errors import NeedsPerson, ProxyswitchError, UsageError
 from proxyswitch.model import Endpoint, Pool, ServerState, serving
 
@@ -205,16 +203,6 @@ def reconcile(
     with unchanged(name):
         wish = reconciling(world.proxy(proxy), name, by_file=by is By.FILE, force=force)
     change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
-
-
-@contextmanager
-def unchanged(pool: str) -> Iterator[None]:
-    """What fails in here has changed nothing, and says so with --json."""
-    try:
-        yield
-    except ProxyswitchError as error:
-        error.facts = {"changed": False, "pool": pool, **error.facts}
-        raise
 
 
 def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from proxyswitch import durations
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, Proxies, settings_path, world_of
+from proxyswitch.cli.context import Given, Proxies, settings_path, unchanged, world_of
 from proxyswitch.errors import ProxyswitchError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
@@ -137,7 +137,7 @@ def rollback(
             )
         _rollback_app(world, app, dry_run=dry_run, json=json, quiet=quiet)
         return
-    from proxyswitch.cli.pools import change, unchanged
+    from proxyswitch.cli.pools import change
     from proxyswitch.release import pools
 
     proxy, pool = _proxy_meant(Proxies(given), what)

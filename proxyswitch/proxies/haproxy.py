@@ -301,25 +301,25 @@ class Haproxy:
         return [*current, *old]
 
     def draining(self, token: Any) -> Left | None:
-        old = haproxy_old_side.from_data(token) if token else OldSide()
+        old = haproxy_old_side.from_data(token)
         return self.watcher.left(old) if self.running() else None
 
     def stays(self, token: Any) -> str:
-        old = haproxy_old_side.from_data(token) if token else OldSide()
+        old = haproxy_old_side.from_data(token)
         keeps = dict(old.keeps)
         return "; ".join(
             f"{keeps[pool]} keeps clients on {name} while it drains" for pool, name in old.servers if pool in keeps
         )
 
     def press(self, token: Any) -> str:
-        old = haproxy_old_side.from_data(token) if token else OldSide()
+        old = haproxy_old_side.from_data(token)
         done = self.watcher.press(old)
         if done:
             self.refresh("")
         return done
 
     def cut(self, token: Any) -> str:
-        return self.watcher.cut(haproxy_old_side.from_data(token)) if token else ""
+        return self.watcher.cut(haproxy_old_side.from_data(token))
 
     def refresh(self, pool: str) -> None:
         """The state files of a pool as it runs now."""

@@ -32,8 +32,7 @@ def candidate(proxy: Haproxy, name: str, change: PoolChange) -> Candidate:
     changed = [FileChange(document.path, document.real, document.data, data)] if data != document.data else []
     verified = {document.real: data}
     if not proxy.running():
-        names = {s.name for s in change.wanted} | {c.before.name for c in change.servers if c.before}
-        changed += haproxy_states.without(proxy.known, proxy.folder, name, names)
+        changed += haproxy_states.without(proxy.known, proxy.folder, name, change.names)
     return Candidate(backend.pool(), change, tuple(changed), lambda: _verify(proxy, backend, verified, change))
 
 

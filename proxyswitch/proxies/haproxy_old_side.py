@@ -43,12 +43,17 @@ def as_data(old: OldSide) -> dict[str, Any]:
     return {key: [list(v) if isinstance(v, tuple) else v for v in value] for key, value in old._asdict().items()}
 
 
-def from_data(data: dict[str, Any]) -> OldSide:
-    return OldSide(
-        tuple((pool, server) for pool, server in data["servers"]),
-        tuple(data["moved"]),
-        tuple(ProcessId(*pair) for pair in data["workers"]),
-        tuple((pool, what) for pool, what in data["keeps"]),
+def from_data(data: dict[str, Any] | None) -> OldSide:
+    """The reverse; nothing is an old side that has drained."""
+    return (
+        OldSide()
+        if not data
+        else OldSide(
+            tuple((pool, server) for pool, server in data["servers"]),
+            tuple(data["moved"]),
+            tuple(ProcessId(*pair) for pair in data["workers"]),
+            tuple((pool, what) for pool, what in data["keeps"]),
+        )
     )
 
 

@@ -22,23 +22,25 @@ def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], 
 
     `ask` is the pool's own check, where we can do it; else a connection is tried.
     """
-    silent = list(_silent(candidate, wishes, rows, ask))
+    called = _called(candidate)
+    silent = list(_silent(candidate, wishes, rows, called, ask))
     if silent:
         raise Failed(
             f"{'; '.join(silent)}: it would get requests at once",
             next_step="start it first, or switch all the same with --force",
         )
-    if wishes and not _somebody_answers(wishes, rows, _called(candidate)):
+    if wishes and not _somebody_answers(wishes, rows, called):
         raise UsageError(
             f"that would leave {candidate.pool.name} without a server that is up: every request would fail with 503",
             next_step="make another server ready first, or do it all the same with --force",
         )
 
 
-def _silent(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], ask: HttpCheck | None) -> Iterator[str]:
+def _silent(
+    candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], called: set[str], ask: HttpCheck | None
+) -> Iterator[str]:
     """The servers that wake up, or move, to where nobody accepts a connection."""
     servers = {s.name: s for s in candidate.change.wanted}
-    called = _called(candidate)
     for wish in wishes:
         row = rows.get(wish.server)
         awake = row is not None and row.state is ServerState.READY and address_met(wish, row)

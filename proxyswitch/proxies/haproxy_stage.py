@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Problem
+from proxyswitch.proxies import staging
 from proxyswitch.proxies.base import Rejected
 from proxyswitch.proxies.haproxy_arguments import Arguments
 from proxyswitch.system import files
-from proxyswitch.system.run import Command, Result, Running, run
+from proxyswitch.system.run import Command, Result, run
 
 TIMEOUT = 120.0  # seconds: names of servers are resolved, one after the other
 STEP = "mend it, then run it again; haproxy -c shows the same"
@@ -42,32 +42,10 @@ class Message(NamedTuple):
         return f"{self.path}:{self.line}: {self.text}" if self.line else self.text
 
 
-def expand(paths: Sequence[str]) -> list[str]:
-    """The config files in the order in which HAProxy loads them. Raises UsageError when one cannot be read.
-
-    A folder stands for its files `*.cfg`, sorted by bytes, no dotfiles (HAProxy management guide, section 3, `-f`).
-    """
-    found: list[str] = []
-    for path in paths:
-        found += _of_folder(path) if os.path.isdir(path) else [path]
-    return found
-
-
-def _of_folder(folder: str) -> list[str]:
-    try:
-        names = [name for name in os.listdir(folder) if name.endswith(".cfg") and not name.startswith(".")]
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: cannot read this folder: {error.strerror}", next_step="run it as a user who may"
-        ) from error
-    paths = [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]
-    return [path for path in paths if os.path.isfile(path)]
-
-
 class Stage:
     """The twins of one candidate: written, tested, removed.
 
-    `paths` are the config files by the names that HAProxy was given, folders expanded (`expand`), in their order.
+    `paths` are the config files by the names that HAProxy was given, folders expanded, in their order.
     """
 
     def __init__(self, paths: Sequence[str], binary: str, arguments: Arguments, environment: Mapping[str, str]) -> None:
@@ -95,8 +73,8 @@ class Stage:
         self.names = {twin: path for path, twin in twins.items()}
         try:
             for path, twin in twins.items():
-                _write(twin, changed[os.path.realpath(path)])
-            return _finish(Running(self.command([twins.get(path, path) for path in self.paths])), meanwhile)
+                staging.write(twin, changed[os.path.realpath(path)], "HAProxy")
+            return staging.run(self.command([twins.get(path, path) for path in self.paths]), meanwhile)
         finally:
             for twin in twins.values():
                 files.remove(twin)
@@ -107,29 +85,7 @@ class Stage:
 
     def own_names(self, text: str) -> str:
         """HAProxy's messages with the person's files instead of their twins."""
-        for name, path in self.names.items():
-            text = text.replace(name, path)
-        return text
-
-
-def _write(twin: str, data: bytes) -> None:
-    try:
-        files.write_new(twin, data, flush=False)
-    except OSError as error:
-        what = f"{os.path.dirname(twin)}: cannot write the copy that HAProxy is to test: {error.strerror}"
-        if error.errno in files.FULL:
-            raise Failed(what, next_step="free some disk space, then run it again") from error
-        raise UsageError(what, next_step="run it as a user who may") from error
-
-
-def _finish(running: Running, meanwhile: Callable[[], None]) -> Result:
-    try:
-        meanwhile()
-    except BaseException:
-        running.kill()
-        running.finish()
-        raise
-    return running.finish()
+        return staging.own_names(text, self.names)
 
 
 # 2.3 and later: `[ALERT]    (123) : config : …`; earlier: `[ALERT] 327/222156 (123) : …`

@@ -14,12 +14,13 @@ import os
 import re
 
 from proxyswitch import polling
+from proxyswitch.conf.haproxy.config import expand
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Endpoint
 from proxyswitch.proxies.base import NotTaken
 from proxyswitch.proxies.haproxy_arguments import options
 from proxyswitch.proxies.haproxy_process import Instance, heeds_signals, unit_of
-from proxyswitch.proxies.haproxy_stage import expand, messages
+from proxyswitch.proxies.haproxy_stage import messages
 from proxyswitch.system import files, proc, signals
 from proxyswitch.system.run import Command, run
 

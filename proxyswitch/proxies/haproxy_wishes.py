@@ -103,7 +103,7 @@ def tell(runtime: Runtime, pool: str, wishes: Iterable[Wish], rows: dict[str, Se
 
 
 def _tell(runtime: Runtime, pool: str, wish: Wish, row: ServerRow) -> None:
-    moves = wish.endpoint is not None and not address_met(wish, row)
+    moves = not address_met(wish, row)
     if wish.endpoint and moves:
         runtime.set_address(pool, wish.server, wish.endpoint)
     if wish.weight is not None and wish.weight != row.weight:

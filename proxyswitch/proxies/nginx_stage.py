@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proxyswitch.conf.nginx.chain import Config, candidates
-from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Problem
+from proxyswitch.proxies import staging
 from proxyswitch.proxies.base import Rejected
 from proxyswitch.proxies.nginx_master import Arguments
 from proxyswitch.system import files
-from proxyswitch.system.run import Command, Result, Running
+from proxyswitch.system.run import Command, Result
 
 TIMEOUT = 120.0
 
@@ -51,34 +51,16 @@ class Stage:
         """Run nginx on the twins; `meanwhile` runs while nginx works. The twins are gone afterwards."""
         twins = candidates(self.config, changed, self.twin)
         try:
-            self.write(twins)
-            running = Running(command(binary, self.twin(self.config.root.real), arguments))
-            try:
-                meanwhile()
-            except BaseException:
-                running.kill()
-                running.finish()
-                raise
-            return running.finish()
+            for name, data in twins.items():
+                staging.write(name, data, "nginx")
+            return staging.run(command(binary, self.twin(self.config.root.real), arguments), meanwhile)
         finally:
             for name in twins:
                 files.remove(name)
 
-    def write(self, twins: dict[str, bytes]) -> None:
-        for name, data in twins.items():
-            try:
-                files.write_new(name, data, flush=False)
-            except OSError as error:
-                what = f"{os.path.dirname(name)}: cannot write the copy that nginx is to test: {error.strerror}"
-                if error.errno in files.FULL:
-                    raise Failed(what, next_step="free some disk space, then run it again") from error
-                raise UsageError(what, next_step="run it as a user who may") from error
-
     def own_names(self, text: str) -> str:
         """nginx's message with the person's files instead of their twins."""
-        for name, path in self.names.items():
-            text = text.replace(name, path)
-        return text
+        return staging.own_names(text, self.names)
 
 
 _PLACE = re.compile(r"^(.*) in (\S+):(\d+)$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def write(folder: Path, **texts: bytes) -> Path:
     return folder
 
 
-def names(files: tuple[str, ...]) -> list[str]:
+def names(files: Sequence[str]) -> list[str]:
     return [Path(file).name for file in files]
 
 

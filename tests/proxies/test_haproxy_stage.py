@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from proxyswitch.conf.haproxy.config import expand
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Problem
 from proxyswitch.proxies import haproxy_process, haproxy_stage
 from proxyswitch.proxies.base import Rejected
 from proxyswitch.proxies.haproxy_arguments import Arguments, parse
-from proxyswitch.proxies.haproxy_stage import Message, Stage, expand, judge, messages
+from proxyswitch.proxies.haproxy_stage import Message, Stage, judge, messages
 from proxyswitch.system.run import Result
 from tests.proxies.haproxy_world import World, as_user, world
 

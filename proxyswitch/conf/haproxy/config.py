@@ -42,19 +42,26 @@ class Config:
                     yield document, line
 
 
-def expand(names: Sequence[str]) -> tuple[str, ...]:
-    """The files behind `-f` names: of a folder its `*.cfg` that are no dotfiles, sorted byte by byte
-    (`cfgfiles_expand_directories`, src/haproxy.c). Raises UsageError."""
+def expand(names: Sequence[str]) -> list[str]:
+    """The files behind `-f` names, in the order in which HAProxy loads them: of a folder its `*.cfg` that are no dotfiles,
+    sorted byte by byte (`cfgfiles_expand_directories`, src/haproxy.c). Raises UsageError."""
     files: list[str] = []
     for name in names:
-        if os.path.isdir(name):
-            found = sorted((n for n in os.listdir(name) if n.endswith(".cfg") and not n.startswith(".")), key=os.fsencode)
-            files += [p for p in (os.path.join(name, n) for n in found) if os.path.isfile(p)]
-        else:
-            files.append(name)
+        files += _of_folder(name) if os.path.isdir(name) else [name]
     if not files:
         raise UsageError(f"{', '.join(names) or 'no config'}: there is no config file", next_step="name one that is there")
-    return tuple(files)
+    return files
+
+
+def _of_folder(folder: str) -> list[str]:
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".cfg") and not name.startswith(".")]
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot read this folder: {error.strerror}", next_step="run it as a user who may"
+        ) from error
+    paths = [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]
+    return [path for path in paths if os.path.isfile(path)]
 
 
 def read_file(path: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from proxyswitch.conf.haproxy.lexer import quoted
 from proxyswitch.conf.haproxy.pools import Backend
-from proxyswitch.conf.haproxy.servers import Defaults, keywords
+from proxyswitch.conf.haproxy.servers import Defaults, keywords, server_of
 from proxyswitch.conf.haproxy.verify import UnintendedEdit
 from proxyswitch.model import PoolChange, Server
 
@@ -79,15 +79,7 @@ def _server(item: Any) -> list[str]:
 
 def _as_server(words: list[str], defaults: dict[str, Defaults]) -> Server:
     name, address, *rest = [*words, ""][: max(2, len(words))]
-    said, default = keywords(rest), defaults.get(name, Defaults())
-    return Server(
-        address,
-        default.weight if said.weight is None else said.weight,
-        default.down if said.down is None else said.down,
-        default.backup if said.backup is None else said.backup,
-        said.params,
-        name,
-    )
+    return server_of(name, address, keywords(rest), defaults.get(name, Defaults()))
 
 
 def _read(data: bytes) -> list[Any] | None:

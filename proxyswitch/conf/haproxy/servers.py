@@ -137,7 +137,7 @@ def server_lines(document: Document, line: Line, defaults: Defaults) -> Iterable
         rest = keywords(words[:-2])
     if not address:
         return ()
-    return (ServerLine(document, line, _server(name, address, rest, defaults, document.where(line)), defaults),)
+    return (ServerLine(document, line, server_of(name, address, rest, defaults, document.where(line)), defaults),)
 
 
 def _plain(text: bytes) -> tuple[str, str, Keywords]:
@@ -153,7 +153,8 @@ def _keywords(text: bytes) -> Keywords:
     return keywords([w.decode("utf-8", "surrogateescape") for w in text.split()])
 
 
-def _server(name: str, address: str, said: Keywords, defaults: Defaults, where: Where) -> Server:
+def server_of(name: str, address: str, said: Keywords, defaults: Defaults, where: Where | None = None) -> Server:
+    """What a line says, and what it leaves to the defaults."""
     return Server(
         address,
         defaults.weight if said.weight is None else said.weight,
@@ -170,7 +171,7 @@ def _templates(document: Document, line: Line, defaults: Defaults) -> Iterator[S
     if address:
         said, where = keywords(words[:-3]), document.where(line)
         for number in _numbers(numbers):
-            server = _server(f"{prefix}{number}", address, said, defaults, where)
+            server = server_of(f"{prefix}{number}", address, said, defaults, where)
             yield ServerLine(document, line, server, defaults, template=True)
 
 
