@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from proxyswitch.conf.haproxy import pools
-from proxyswitch.conf.haproxy.config import Config
+from proxyswitch.conf.haproxy.config import Config, expand
 from proxyswitch.conf.haproxy.pools import Backend
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ServerState
@@ -33,9 +33,7 @@ class Haproxy:
         self.options = options._replace(conf=next(iter(names), ""), more=names[1:])
         self._config: Config | None = None
         self.decided: tuple[Candidate, str] | None = None  # a reload changes what would be answered after it
-        self.conf = next(iter(names), "") or str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
-        if names:
-            self.conf = self.config().main
+        self.conf = expand(names)[0] if names else str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -75,7 +73,7 @@ class Haproxy:
 
     @cached_property
     def socket(self) -> Endpoint | None:
-        return next(iter(haproxy_find.sockets(self._config, self.options)), None)
+        return next(iter(haproxy_find.sockets(self.known, self.options)), None)
 
     @cached_property
     def master(self) -> Master | None:

@@ -83,11 +83,11 @@ def environment(found: Found) -> Mapping[str, str]:
     return found.instance.environment if found.instance else {}
 
 
-def sockets(config: Config | None, options: Options) -> list[Endpoint]:
+def sockets(config: Config, options: Options) -> list[Endpoint]:
     """The runtime sockets, the one to use first. Raises UsageError for a `--haproxy-socket` that is no address."""
     if options.socket:
         return [named_socket(options.socket)]
-    found = [socket_address(s.address) for s in running.stats_sockets(config)] if config else []
+    found = [socket_address(s.address) for s in running.stats_sockets(config)]
     return [endpoint for endpoint in found if endpoint]
 
 

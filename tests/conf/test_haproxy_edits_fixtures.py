@@ -44,7 +44,7 @@ def config(request: pytest.FixtureRequest, haproxy_binary: str) -> Config:
 
 def rows(config: Config, kind: str) -> list[tuple[Backend, ServerLine]]:
     """The lines that can be edited in this way."""
-    needed = NEEDED.get(config.main.rpartition("/")[2], set()) if kind == "remove" else set()
+    needed = NEEDED.get(config.files[0].rpartition("/")[2], set()) if kind == "remove" else set()
     found = [(b, row) for b in pools.backends(config) for row in b.lines if not row.template]
     found = [(b, row) for b, row in found if SEVERAL not in row.document.data[row.line.start : row.line.end]]
     if kind == "remove":  # a `listen` without a server is no pool any more

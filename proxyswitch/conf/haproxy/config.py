@@ -23,10 +23,6 @@ class Config:
     documents: list[Document] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=dict)  # what pools.backends found, so that it looks once
 
-    @property
-    def main(self) -> str:
-        return self.files[0] if self.files else ""
-
     def sections(self, *keywords: bytes) -> Iterator[tuple[Document, Section]]:
         """The sections of these kinds, in order; all without a kind."""
         for document in self.documents:
