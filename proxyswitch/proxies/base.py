@@ -175,6 +175,10 @@ class Proxy(Protocol):
     def leftovers(self, pool: str = "") -> Any:
         """What earlier changes left behind and is still there, in the form that `draining` takes."""
 
+    def release(self, token: Any) -> None:
+        """Close what is kept open to the old side without a request on it, where that can be told apart. Tried before each
+        look at what is left."""
+
     def draining(self, token: Any) -> Left | None:
         """What of `token` is still there; None when the old side has drained."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from proxyswitch.conf.haproxy import pools
 from proxyswitch.conf.haproxy.config import Config, expand
 from proxyswitch.conf.haproxy.pools import Backend
-from proxyswitch.errors import UsageError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ServerState
 from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_pools, haproxy_states, haproxy_wishes
 from proxyswitch.proxies.base import Candidate, Left, Options, Seen, no_pool
@@ -297,6 +298,10 @@ class Haproxy:
         """The workers that may have sessions of servers that are out; the current one too: it can be reloaded away."""
         current, old = self.workers()
         return [*current, *old]
+
+    def release(self, token: Any) -> None:
+        with contextlib.suppress(Failed, UsageError):  # then it is what is left
+            self.watcher.release(haproxy_old_side.from_data(token))
 
     def draining(self, token: Any) -> Left | None:
         old = haproxy_old_side.from_data(token)

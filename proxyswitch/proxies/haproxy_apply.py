@@ -137,16 +137,16 @@ def _old_side(proxy: Haproxy, candidate: Candidate, token: Any) -> OldSide:
     if token["mode"] == RELOAD:
         state = haproxy_reload.from_data(token["reload"])
         workers = [*state.current, *state.old]
-    left = tuple(address for change in candidate.change.servers for address in _left(change))
+    left = tuple((at, pool, name) for change in candidate.change.servers for at, name in _left(change))
     return OldSide(out, left, tuple(ProcessId(*w) for w in workers), ((pool, keeps),) if keeps else ())
 
 
-def _left(change: ServerChange) -> list[str]:
-    """The address that a server had before it got another."""
+def _left(change: ServerChange) -> list[tuple[str, str]]:
+    """The address that a server had before it got another, with its name."""
     before, after = change.before, change.after
     if not before or not after or before.address == after.address or before.down or not before.endpoint:
         return []
-    return [str(before.endpoint)]
+    return [(str(before.endpoint), after.name)]
 
 
 def revert(proxy: Haproxy, pool: str, token: Any, *, applied: bool) -> None:

@@ -27,13 +27,14 @@ QUIET = 2  # seconds without a request until a server may go into maintenance th
 
 
 class OldSide(NamedTuple):
-    """Servers that are out, as (pool, server); endpoints that a live server has left; workers from before a reload.
+    """Servers that are out, as (pool, server); what a live server has left, as (endpoint, pool, server); workers from
+    before a reload.
 
     `keeps` tells of a pool what brings clients back to a server that only drains.
     """
 
     servers: tuple[tuple[str, str], ...] = ()
-    moved: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str, str], ...] = ()
     workers: tuple[ProcessId, ...] = ()
     keeps: tuple[tuple[str, str], ...] = ()
 
@@ -50,7 +51,7 @@ def from_data(data: dict[str, Any] | None) -> OldSide:
         if not data
         else OldSide(
             tuple((pool, server) for pool, server in data["servers"]),
-            tuple(data["moved"]),
+            tuple((at, pool, server) for at, pool, server in data["moved"]),
             tuple(ProcessId(*pair) for pair in data["workers"]),
             tuple((pool, what) for pool, what in data["keeps"]),
         )
@@ -93,32 +94,52 @@ class Watcher:
         unseen = self._unseen(old)
         pids = ", ".join(str(w.pid) for w in unseen)
         yield f"old workers (pid {pids}), which only a master socket could tell of", len(unseen)
-        for text in old.moved:
+        for text in dict.fromkeys(text for text, _, _ in old.moved):
             yield from self._at(Endpoint.parse(text), workers)
 
     def _at(self, endpoint: Endpoint, workers: list[tuple[int, Runtime]]) -> Iterator[tuple[str, int]]:
-        """Connections that wait at the old address for requests to come do not count, where the sessions can be seen."""
-        count = net.connections([endpoint])[endpoint]
-        if workers and not endpoint.path:
-            hosts = net.addresses(endpoint.host)
-            count = sum(at.host in hosts and at.port == endpoint.port for _, runtime in workers for at in _places(runtime))
+        """Sessions at the old address. Connections that wait there for a request count as well: a server that moves takes
+        those along that are in use at that moment, and HAProxy gives them later requests too."""
+        kept = net.connections([endpoint])[endpoint]
+        count = _sessions_at(endpoint, workers)
         yield f"{count} {_sessions(count)} at {endpoint}", count
+        yield f"{kept} {_kept(kept)} to {endpoint}, which may carry another request", 0 if count else kept
         for pid, runtime in workers:
             loose = self._loose(runtime, lambda row: _is_at(row, endpoint)) if pid else 0
             yield _sends(pid, str(endpoint), loose), loose
 
-    def left_addresses(self, rows: list[ServerRow]) -> tuple[str, ...]:
+    def release(self, old: OldSide) -> None:
+        """Have the connections closed that wait at an address which a server has left.
+
+        A change of its address closes the idle ones (`srv_cleanup_connections` in HAProxy's src/server.c), and misses those
+        in use at that moment. So the server gets the same address once more, as IPv6 spells it (RFC 4291, 2.5.5.2), and
+        back. There is no other spelling of an IPv6 address: its connections are waited for.
+        """
+        for text, pool, name in old.moved:
+            endpoint, workers = Endpoint.parse(text), self._workers()
+            if net.connections([endpoint])[endpoint] and not _sessions_at(endpoint, workers):
+                self._spelt_twice(pool, name)
+
+    def _spelt_twice(self, pool: str, name: str) -> None:
+        row = self.runtime.server(pool, name) if self.runtime else None
+        if self.runtime and row and _can_move(row) and ":" not in row.address:
+            try:
+                self.runtime.set_address(pool, name, Endpoint(f"::ffff:{row.address}", row.port))
+            finally:
+                self.runtime.set_address(pool, name, Endpoint(row.address, row.port))
+
+    def left_addresses(self, rows: list[ServerRow]) -> tuple[tuple[str, str, str], ...]:
         """Where ready servers were before, as far as sessions are there still, or old workers that would send some there."""
         now = {(row.backend, row.server): Endpoint(row.address, row.port) for row in rows if _can_move(row)}
-        found: dict[Endpoint, None] = {}
+        found: dict[tuple[str, str, str], None] = {}
         for pid, runtime in self._workers():
             with contextlib.suppress(WorkerGone, Denied):
                 seen = runtime.places()
                 if pid:
                     old = [row for row in runtime.servers() if _can_move(row)]
                     seen += [(row.backend, row.server, Endpoint(row.address, row.port)) for row in old]
-                found |= {at: None for pool, server, at in seen if now.get((pool, server), at) != at}
-        return tuple(map(str, found))
+                found |= {(str(at), pool, name): None for pool, name, at in seen if now.get((pool, name), at) != at}
+        return tuple(found)
 
     def _workers(self) -> list[tuple[int, Runtime]]:
         """Everyone who may hold sessions, old workers with their pid: the admin socket is that of the current one.
@@ -226,6 +247,11 @@ def _sends(pid: int, where: str, count: int) -> str:
     return f"{count} {clients} of an old worker (pid {pid}), which may send their next request to {where}"
 
 
+def _sessions_at(endpoint: Endpoint, workers: list[tuple[int, Runtime]]) -> int:
+    everywhere = _all(endpoint)
+    return sum(at in everywhere for _, runtime in workers for at in _places(runtime))
+
+
 def _places(runtime: Runtime) -> list[Endpoint]:
     try:
         return [at for _, _, at in runtime.places()]
@@ -242,5 +268,14 @@ def _is_at(row: ServerRow, endpoint: Endpoint) -> bool:
     return row.port == endpoint.port and row.address in (net.addresses(endpoint.host) if endpoint.host else {""})
 
 
+def _all(endpoint: Endpoint) -> set[Endpoint]:
+    """The same address in each form in which HAProxy may tell it. Of unix sockets it does not tell which."""
+    return {Endpoint(host, endpoint.port) for host in net.addresses(endpoint.host)} if endpoint.host else set()
+
+
 def _sessions(count: int) -> str:
     return "session" if count == 1 else "sessions"
+
+
+def _kept(count: int) -> str:
+    return "connection" if count == 1 else "connections"

@@ -251,6 +251,9 @@ class Nginx:
 
     # the old side
 
+    def release(self, token: Any) -> None:
+        """Workers that stop close by themselves what waits."""
+
     def draining(self, token: Any) -> Left | None:
         return nginx_reload.draining([ProcessId(pid, start) for pid, start in token or []])
 

@@ -42,6 +42,7 @@ class _Wait:
     def run(self) -> Left | None:
         pause = 0.01
         while True:
+            self.proxy.release(self.token)
             left = self.proxy.draining(self.token)
             if left is None or self.half.over:
                 if self.press():

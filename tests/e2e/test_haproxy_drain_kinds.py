@@ -15,7 +15,7 @@ from proxyswitch.model import Endpoint
 from proxyswitch.system import net
 from tests.e2e.clients import echo_server
 from tests.e2e.haproxy_holders import counted, held, slow, uploading
-from tests.e2e.haproxy_pairs import done, pair, states
+from tests.e2e.haproxy_pairs import done, pair, states, versions
 from tests.e2e.haproxy_support import CONF, POOLS, HaproxyBench
 from tests.e2e.support import LIMIT, eventually
 from tests.e2e.test_deploy import UNIX_APP
@@ -143,6 +143,19 @@ def test_a_move_can_be_waited_for_again(ha_place: HaproxyBench) -> None:
         with held(ha_place):
             assert [ha_place.run(*words, "300ms").code for _ in range(2)] == [5, 5]
         done(ha_place.run(*words, "30s"))
+
+
+def test_a_connection_in_use_while_a_server_moves_is_not_used_again(one: HaproxyBench) -> None:
+    """HAProxy would keep it, and send requests over it to the instance that was left."""
+    words = moved(one)
+    at = Endpoint("127.0.0.1", one.blue)
+    fetches = [slow(one, 1) for _ in range(3)]
+    assert eventually(lambda: net.connections([at])[at] == 3)
+    done(one.run(*words, "20s"))
+    assert [fetch.result() for fetch in fetches] == ["1"] * 3
+    assert net.connections([at])[at] == 0
+    assert versions(one, 12) == {"3"}
+    assert one.address_of("app_backend", "app-blue") == words[2]
 
 
 def test_the_way_back_of_a_moved_server_waits_for_its_own_sessions_only(one: HaproxyBench) -> None:

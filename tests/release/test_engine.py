@@ -260,6 +260,9 @@ class Draining:
     def press(self, token: Any) -> str:
         return ""
 
+    def release(self, token: Any) -> None:
+        pass
+
     def draining(self, token: Any) -> Left | None:
         self.tokens.append(token)
         self.looks -= 1
