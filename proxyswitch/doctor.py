@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxyswitch import proxies
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from proxyswitch.model import Pool
     from proxyswitch.proxies.base import Proxy
     from proxyswitch.proxies.haproxy import Haproxy
+    from proxyswitch.proxies.nginx import Nginx
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Finding:
     next_step: str = ""
 
 
-def examine(make_world: Callable[[], World]) -> Iterator[Finding]:
-    """Everything, in the order in which a person would ask."""
+def examine(make_world: Callable[[], World], probe: str = "") -> Iterator[Finding]:
+    """Everything, in the order in which a person would ask. `probe` is a URL that nginx answers."""
     yield from _guarded(_state)
     try:
         world = make_world()
@@ -43,6 +44,8 @@ def examine(make_world: Callable[[], World]) -> Iterator[Finding]:
     yield Finding(True, f"settings: {world.settings.path or 'none, and none is needed for single pools'}")
     for name in _names(world):
         yield from _guarded(lambda name=name: PROXIES[name](world))  # type: ignore[misc]
+    if probe:
+        yield from _guarded(lambda: _probed(world, probe))
     for name in sorted(world.settings.apps):
         yield from _guarded(lambda name=name: _app(world, name))  # type: ignore[misc]
 
@@ -78,7 +81,13 @@ def _nginx(world: World) -> Iterator[Finding]:
     version = ".".join(map(str, build.version))
     yield Finding(True, f"nginx {version} ({binary})")
     proxy = Nginx(world.options["nginx"])
-    yield _config(proxy, proxy.pools())
+    pools = proxy.pools()
+    yield _config(proxy, pools)
+    yield from _instant(proxy, pools)
+    plain = [p.name for p in pools if not p.instant and p.context == "http"]
+    if plain and build.version < CLEAN_RELOAD:
+        what = "each switch reloads nginx, and a reload closes kept-alive clients"
+        yield Finding(True, what, f"instant mode does neither: proxyswitch adopt {plain[0]} --dry-run shows it")
     if not proxy.running():
         yield Finding(True, "nginx does not run with this config: changes count from its start")
         return
@@ -87,6 +96,43 @@ def _nginx(world: World) -> Iterator[Finding]:
 
 def _config(proxy: Proxy, pools: list[Pool]) -> Finding:
     return Finding(True, f"config {proxy.conf}: {len(pools)} {'pool' if len(pools) == 1 else 'pools'}")
+
+
+def _instant(proxy: Nginx, pools: list[Pool]) -> Iterator[Finding]:
+    """Pools in instant mode: can nginx see the flag, and would a switch lose nothing?"""
+    from proxyswitch.proxies import nginx_adopt
+
+    for pool in pools:
+        found = proxy.instant(pool.name) if pool.instant else None
+        if not found:
+            continue
+        bars = nginx_adopt.barred(proxy, found.flags)
+        wrong = proxy.trouble([pool])
+        if bars:
+            yield Finding(False, f"pool {pool.name}: nginx cannot look into its flag folder: {bars}", "allow that")
+        yield from (
+            Finding(False, f"pool {line}", f"proxyswitch adopt {pool.name} --undo, then adopt it anew") for line in wrong
+        )
+        if not bars and not wrong:
+            serving = ", ".join(dict.fromkeys(s.slot for s in pool.live))
+            yield Finding(True, f"pool {pool.name}: instant mode, {serving} serves; flag folder {found.flags}")
+
+
+def _probed(world: World, url: str) -> Iterator[Finding]:
+    """One real request a pool: nginx itself says what it sees of the flag."""
+    from proxyswitch import health
+    from proxyswitch.conf.nginx import instant
+    from proxyswitch.proxies.nginx import Nginx
+
+    proxy = Nginx(world.options["nginx"])
+    for found in instant.find(proxy.config()):
+        target = f"{url.rstrip('/')}/.proxyswitch/{found.name}.check"
+        live = {s.slot for s in proxy.pool(found.name).live}
+        wanted = f"{found.name}_{live.pop()}, flag seen" if len(live) == 1 else "flag seen"
+        answer = health.probe(replace(health.parse_target(target), body=wanted, insecure=True))
+        what = f"pool {found.name}: a request to {target} {'sees the flag' if answer.healthy else 'does not see the flag'}"
+        step = "does the URL lead to a server block of that pool? May nginx's user look into the flag folder?"
+        yield Finding(answer.healthy, what if answer.healthy else f"{what}: {answer.reason}", "" if answer.healthy else step)
 
 
 def _reload(proxy: object, version: tuple[int, ...]) -> Iterator[Finding]:

@@ -123,7 +123,7 @@ class Server:
     """A server line of a pool. `params` are the parameters that we neither read nor change, in their order.
 
     `drain` tells how a server is out: it finishes what it has. A config only knows that it is out, so it does not count
-    when two are compared.
+    when two are compared. `slot` is blue or green in a pool in instant mode, where `weight` is the share of the slot.
     """
 
     address: str
@@ -134,6 +134,7 @@ class Server:
     name: str = ""
     where: Where | None = field(default=None, compare=False)
     drain: bool = field(default=False, compare=False)
+    slot: str = ""
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -171,7 +172,7 @@ class Server:
 
     def is_at(self, target: str) -> bool:
         """True when `target`, a server's name or an address, means this server."""
-        return target in (self.label, self.address) or _same_endpoint(self.endpoint, target)
+        return target in (self.label, self.address, self.slot) or _same_endpoint(self.endpoint, target)
 
 
 def _same_endpoint(endpoint: Endpoint | None, target: str) -> bool:
@@ -190,7 +191,10 @@ def serving(proxy: str, servers: Iterable[Server]) -> tuple[Server, ...]:
 
 @dataclass(frozen=True)
 class Pool:
-    """An nginx upstream or an HAProxy backend. `context` is `http` or `stream`; `balancer` the directive that picks."""
+    """An nginx upstream or an HAProxy backend. `context` is `http` or `stream`; `balancer` the directive that picks.
+
+    `rising` is the slot that a canary moves clients to, in a pool in instant mode.
+    """
 
     name: str
     proxy: str
@@ -198,6 +202,12 @@ class Pool:
     servers: tuple[Server, ...]
     where: Where
     balancer: str = ""
+    rising: str = ""
+
+    @property
+    def instant(self) -> bool:
+        """True when a flag says which of its two slots serves: nothing is reloaded."""
+        return any(s.slot for s in self.servers)
 
     @property
     def live(self) -> tuple[Server, ...]:

@@ -62,6 +62,9 @@ def _show_left(found: list[str], *, json: bool) -> None:
 
 
 def doctor(
+    probe: Annotated[
+        str, typer.Option(metavar="URL", help="Of a site of nginx: asks it by a real request whether it sees each flag.")
+    ] = "",
     json: options.Json = False,
     quiet: options.Quiet = False,
     config: options.Config = "",
@@ -72,7 +75,8 @@ def doctor(
     """Look whether everything is here and right; exit 1 if not."""
     from proxyswitch import doctor as checks
 
-    found = list(checks.examine(lambda: world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, quiet=True))))
+    given = Given(config, nginx_conf, haproxy_conf, haproxy_socket, quiet=True)
+    found = list(checks.examine(lambda: world_of(given), probe))
     bad = [f for f in found if not f.ok]
     if json:
         output.as_json({"ok": not bad, "findings": [{"ok": f.ok, "what": f.what, "next": f.next_step} for f in found]})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
     from proxyswitch.release.world import World
 
 MAX_WEIGHT = 1_000_000
-MODES = ("auto", "reload", "runtime")
+MODES = ("auto", "reload", "runtime", "instant")
 
 
 class By(StrEnum):
@@ -42,7 +42,7 @@ def switch(
         list[str] | None, typer.Option(metavar="URL", help="Switch only when this is healthy (twice in a row).")
     ] = None,
     health_timeout: Annotated[float, options.time_option("--health-timeout", "Wait at most that long for it.")] = 60.0,
-    mode: Annotated[str, typer.Option(metavar="MODE", help="auto, reload or runtime.")] = "auto",
+    mode: Annotated[str, typer.Option(metavar="MODE", help="auto, reload, runtime or instant.")] = "auto",
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when it would change.")] = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
@@ -207,23 +207,28 @@ def reconcile(
 
 def change(world: World, wish: Wish, *, dry_run: bool, json: bool, quiet: bool) -> None:
     """Do a change of a pool, or show it, and say what came of it."""
-    from proxyswitch.release import pools
-
     if dry_run:
         _show_plan(world, wish, json=json, quiet=quiet)
         return
+    outcome = done(world, wish)
+    if json:
+        output.as_json(facts(outcome, wish.pool))
+    elif not quiet:
+        _say(outcome)
+
+
+def done(world: World, wish: Wish) -> Outcome:
+    """Do a change. What stops it says with --json what was changed all the same."""
+    from proxyswitch.release import pools
+
     try:
-        outcome = pools.change(world, wish)
+        return pools.change(world, wish)
     except ProxyswitchError as error:
         if error.outcome is not None and error.outcome.pool is not None:
             error.facts = facts(error.outcome, wish.pool)
         elif not isinstance(error, NeedsPerson):  # there nobody can say so
             error.facts = {"changed": False, "pool": wish.pool}
         raise
-    if json:
-        output.as_json(facts(outcome, wish.pool))
-    elif not quiet:
-        _say(outcome)
 
 
 def _labels(pool: Pool | None, servers: Any) -> list[str]:
@@ -255,18 +260,24 @@ def _say(outcome: Outcome) -> None:
         if sys.stderr.isatty():
             output.note(f"unchanged: {data['pool']} is so already: {after}")
         return
-    took = f"{data['mode']}, {durations.show(outcome.seconds)}"
-    output.answer(f"{data['pool']}: {_arrow(outcome.pool, outcome.change, data)} ({took})")
+    output.answer(f"{data['pool']}: {_arrow(outcome.pool, outcome.change, data)} ({took(outcome)})")
     if outcome.mode == "file" and outcome.pool:
         name = PROPER[outcome.pool.proxy]
         output.note(f"{name} does not run: the file is changed and tested, and counts from its next start")
 
 
+def took(outcome: Outcome) -> str:
+    """How it was done, and in what time."""
+    return f"{outcome.mode}, {durations.show(outcome.seconds)}"
+
+
 def _arrow(pool: Pool | None, change: Any, data: dict[str, Any]) -> str:
+    from proxyswitch.release.intents import described, shares
+
+    if pool and change and pool.instant:
+        return f"{shares(pool.servers)} → {shares(change.result(pool.servers).elements())}"
     if data["from"] != data["to"] or not pool or not change:
         return f"{' '.join(data['from']) or 'nothing'} → {' '.join(data['to']) or 'nothing'}"
-    from proxyswitch.release.intents import described
-
     rows = [described(c.before, c.after) for c in change.servers if c.before and c.after]
     return ", ".join(rows) or ("loaded" if pool.proxy == "nginx" else "told")
 

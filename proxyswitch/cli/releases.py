@@ -24,6 +24,9 @@ def deploy(
     version: Annotated[str | None, typer.Option(metavar="V", help="What to call it; by default the time.")] = None,
     slot: Annotated[str, typer.Option(metavar="SLOT", help="The idle slot to use.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Even when this version is live already.")] = False,
+    in_maintenance: Annotated[
+        bool, typer.Option("--in-maintenance", help="Even while the pool is closed for maintenance.")
+    ] = False,
     dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = None,
     json: options.Json = False,
@@ -43,7 +46,7 @@ def deploy(
     world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     if version is not None and not version.strip():
         raise UsageError("--version is empty", next_step="did the command that should print it fail?")
-    request = Request(app, _now_as_version() if version is None else version, slot, again)
+    request = Request(app, _now_as_version() if version is None else version, slot, again, closed=in_maintenance)
     _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
 
 
@@ -258,7 +261,9 @@ def _went(entry: Entry) -> str:
     if entry.version:
         reason = f": {entry.reason.splitlines()[0]}" if entry.reason else ""
         return f"{entry.old_version or '-'} → {entry.version}{reason}"
-    from proxyswitch.release.intents import described
+    from proxyswitch.release.intents import described, shares
 
     pairs = entry.change.servers if entry.change else ()
+    if any(c.after and c.after.slot for c in pairs):
+        return f"{shares(c.before for c in pairs)} → {shares(c.after for c in pairs)}"
     return ", ".join(described(c.before, c.after) for c in pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -100,6 +101,7 @@ class View:
         self.proxy, self.pools = proxy, pools
         self.seen = proxy.seen(pools)
         self.pending, self.left = proxy.pending(), proxy.draining(proxy.leftovers())
+        self.closed = {p.name: proxy.closed(p.name) for p in pools}
 
     def rows(self) -> list[tuple[str, ...]]:
         return [self._row(p, s) for p in self.pools for s in p.servers]
@@ -109,7 +111,8 @@ class View:
         weight = server.weight if seen.weight is None else seen.weight
         count = "-" if seen.connections is None else str(seen.connections)
         mark = "*" if seen.differs else ""
-        name = f"{server.name} {seen.address or server.address}" if server.name else server.label
+        title = server.name or server.slot
+        name = f"{title} {seen.address or server.address}" if title else server.label
         return (
             pool.name,
             name,
@@ -121,7 +124,7 @@ class View:
         )
 
     def as_pools(self) -> list[dict[str, Any]]:
-        return [_pool(p, self.seen) for p in self.pools]
+        return [_pool(p, self.seen) | {"closed": self.closed[p.name] or None} for p in self.pools]
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -139,6 +142,8 @@ class View:
             output.note(f"{name} does not run with {conf}: this is what the file says")
         for path in self.pending:
             output.note(f"{path} was changed after {name} last loaded it: what runs may differ")
+        for line in self._of_pools():
+            output.note(line)
         if self.left:
             output.note(f"still at work on their last requests: {self.left.what}")
         for (pool, server), seen in self.seen.items():
@@ -147,6 +152,12 @@ class View:
         unlike = sorted({pool for (pool, _), seen in self.seen.items() if seen.differs})
         if unlike:
             output.note(f"to make them agree: proxyswitch reconcile {unlike[0]} --by runtime, or --by file")
+
+    def _of_pools(self) -> Iterator[str]:
+        for pool, closed in self.closed.items():
+            if closed:
+                yield f"{pool} is {closed}; to open it: proxyswitch maintenance {pool} off"
+        yield from (f"warning: {line}" for line in self.proxy.trouble(self.pools))
 
 
 def interrupted() -> list[str]:
@@ -178,6 +189,7 @@ def _pool(pool: Pool, seen: dict[tuple[str, str], Seen]) -> dict[str, Any]:
         "proxy": pool.proxy,
         "context": pool.context,
         "balancer": pool.balancer,
+        "instant": pool.instant,
         "file": pool.where.path if pool.where.line else None,
         "line": pool.where.line or None,
         "servers": [_server(s, seen.get((pool.name, s.label), NOTHING)) for s in pool.servers],
@@ -188,6 +200,7 @@ def _server(server: Server, seen: Seen) -> dict[str, Any]:
     """What the file says, and under `running` what the proxy tells, where it tells anything."""
     return {
         "name": server.name or None,
+        "slot": server.slot or None,
         "address": server.address,
         "state": _state(server),
         "live": server.live,

@@ -47,6 +47,12 @@ def check(upstream: Upstream, real: str, after: bytes, change: PoolChange) -> bo
     return True
 
 
+def same(document: Document) -> bool | None:
+    """True when crossplane reads the file as we do; None when it does not read it at all."""
+    tree = _read(document.data)
+    return None if tree is None else [row for row, _ in _rows(tree, 0, ())] == _our_rest(document, [])
+
+
 def _unseen(document: Document, upstream: Upstream) -> UnintendedEdit:
     return UnintendedEdit(
         f"{document.path}: the second reader, crossplane, does not see the intended change of {upstream.name}"

@@ -23,6 +23,7 @@ from proxyswitch.system import net
 from proxyswitch.system.clock import Deadline, now
 
 if TYPE_CHECKING:
+    import socket
     from http.client import HTTPConnection, HTTPResponse
 
 PEEK = 2  # MSG_PEEK: look at what has arrived, and leave it there
@@ -131,10 +132,8 @@ class Client:
         reused = self._still_open()
         try:
             connection = reused or self._connect()
-        except TimeoutError as error:
-            return _failed("timeout", error)
         except OSError as error:
-            return _failed("refused" if isinstance(error, ConnectionRefusedError) else "error", error)
+            return unconnected(error)
         outcome = self._exchange(connection, fresh=reused is None)
         if outcome.kind != "ok" or not self.kind.kept:
             self.close()
@@ -160,9 +159,13 @@ class Client:
 
         connection = HTTPConnection(self.address.host or "localhost", self.address.port or None)
         connection.auto_open = 0  # it must never connect again by itself
-        connection.sock = net.connect(self.address, self.timeout)
+        connection.sock = self.open()
         self._connection = connection
         return connection
+
+    def open(self) -> socket.socket:
+        """A fresh connection; a subclass may put TLS around it. Raises OSError."""
+        return net.connect(self.address, self.timeout)
 
     def _exchange(self, connection: HTTPConnection, *, fresh: bool) -> Outcome:
         """Send, and tell an answer that never began from one that broke off: only the first may be harmless."""
@@ -171,9 +174,9 @@ class Client:
                 self._send(connection)
             begun = connection.sock.recv(1, PEEK)
         except TimeoutError as error:
-            return _failed("timeout", error)
+            return failed("timeout", error)
         except OSError as error:
-            return _failed("reset" if fresh else "reused", error)
+            return failed("reset" if fresh else "reused", error)
         if not begun:
             return Outcome("closed" if fresh else "reused", text="closed without an answer")
         return _read(connection)
@@ -195,25 +198,31 @@ class Client:
 def _read(connection: HTTPConnection) -> Outcome:
     from http.client import HTTPException
 
+    version = ""
     try:
         with connection.getresponse() as response:
+            version = response.getheader("X-Version") or "unknown"
             response.read()
-            return _judge(response)
-    except TimeoutError as error:
-        return _failed("timeout", error)
+            return _judge(response, version)
     except (OSError, HTTPException) as error:
-        return _failed("cut", error)
+        return failed("timeout" if isinstance(error, TimeoutError) else "cut", error, version)
 
 
-def _judge(response: HTTPResponse) -> Outcome:
-    version = response.getheader("X-Version") or "unknown"
+def _judge(response: HTTPResponse, version: str) -> Outcome:
     if response.status < 400:
         return Outcome("ok", version)
     return Outcome(f"http {response.status}", version, f"HTTP {response.status} {response.reason}")
 
 
-def _failed(kind: str, error: Exception) -> Outcome:
-    return Outcome(kind, text=f"{kind}: {error}" if str(error) else kind)
+def failed(kind: str, error: Exception, version: str = "") -> Outcome:
+    """The outcome of a request that ended in that error; `version` began to answer it."""
+    return Outcome(kind, version, f"{kind}: {error}" if str(error) else kind)
+
+
+def unconnected(error: OSError) -> Outcome:
+    """The outcome of a request for which no connection could be made."""
+    kinds = {TimeoutError: "timeout", ConnectionRefusedError: "refused"}
+    return failed(kinds.get(type(error), "error"), error)
 
 
 @dataclass

@@ -23,6 +23,27 @@ class Options(NamedTuple):
     mode: str = ""
 
 
+class Adopting(NamedTuple):
+    """How a pool of nginx is to become an instant one: the addresses of its slots, the folder of its flag (empty: in the
+    state folder), what a client is told by (`cookie:NAME`, `header:NAME`, `variable:NAME`; empty: its address), and a log
+    file of its own (empty: none)."""
+
+    blue: tuple[str, ...] = ()
+    green: tuple[str, ...] = ()
+    flags: str = ""
+    sticky: str = ""
+    log: str = ""
+
+
+class Closing(NamedTuple):
+    """Maintenance: the page that clients get with status 503, the Retry-After in seconds, and who gets in all the same
+    (addresses and networks)."""
+
+    page: str
+    retry_after: int
+    allow: tuple[str, ...] = ()
+
+
 class Rejected(ConfigError):
     """Exit 3: the proxy itself refuses the candidate; nothing was written."""
 
@@ -65,6 +86,7 @@ class Candidate(NamedTuple):
     change: PoolChange
     files: tuple[FileChange, ...] = ()
     verify: Callable[[], None] = lambda: None
+    wish: Any = None  # what is meant beside the server lines, in the proxy's own form
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +156,22 @@ class Proxy(Protocol):
         """How it is done: `reload`, `runtime`, or `file` where the proxy does not run."""
 
     def stale(self, candidate: Candidate) -> str:
-        """Why the proxy must be told something although no file changes; empty when what runs is as wanted too."""
+        """Why something must be told although no file changes; empty when what runs is as wanted too, or nothing runs."""
+
+    def adoption(self, pool: str, wish: Adopting) -> Candidate:
+        """The edits that bring a pool into instant mode. Raises UsageError, with the line, where that cannot be done."""
+
+    def plain(self, pool: str, pick: Callable[[Pool], PoolChange]) -> Candidate:
+        """The edits that take it out of instant mode; `pick` says which of the restored servers are to serve."""
+
+    def maintenance(self, pool: str, closing: Closing | None) -> Candidate:
+        """What closes a pool for maintenance, or opens it again (None)."""
+
+    def closed(self, pool: str) -> str:
+        """Whether the pool is closed for maintenance, in a sentence; empty while it is open."""
+
+    def trouble(self, pools: list[Pool]) -> list[str]:
+        """What is wrong with how these pools are set up, and would show only later: in sentences."""
 
     def allowed(self, candidate: Candidate) -> None:
         """Raise UsageError unless we may write these files and tell the proxy: before anything is changed."""
@@ -146,7 +183,10 @@ class Proxy(Protocol):
         """Verify the candidate, and let the proxy test it, while every live file stays as it is. Raises Rejected."""
 
     def capture(self, candidate: Candidate) -> Any:
-        """What serves now, as data; None when the proxy does not run."""
+        """What serves now, as data; None when the proxy does not run and so cannot be told."""
+
+    def can_tell(self, token: Any) -> bool:
+        """True when what `capture` saw can be told something: the proxy runs, or need not run for that."""
 
     def make_way(self, pool: str, names: set[str] | None = None) -> None:
         """Before files change: nothing beside the config says how these servers run (None: all of the pool), so that a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from proxyswitch.conf.haproxy.pools import Backend
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ServerState
 from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_pools, haproxy_states, haproxy_wishes
-from proxyswitch.proxies.base import Candidate, Left, Options, Seen, no_pool
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, Left, Options, Seen, no_pool
 from proxyswitch.proxies.haproxy_old_side import OldSide, Watcher
 from proxyswitch.proxies.haproxy_socket import Master, Runtime, ServerRow
 from proxyswitch.proxies.haproxy_wishes import Wish
@@ -34,6 +35,7 @@ class Haproxy:
         self.options = options._replace(conf=next(iter(names), ""), more=names[1:])
         self._config: Config | None = None
         self.decided: tuple[Candidate, str] | None = None  # a reload changes what would be answered after it
+        self.gating = False  # a gate was asked for: the config that was read may say less than the file
         self.conf = expand(names)[0] if names else str(haproxy_find.named_socket(options.socket)).removeprefix("unix:")
 
     @property
@@ -43,8 +45,11 @@ class Haproxy:
 
     @property
     def folders(self) -> set[str]:
+        from proxyswitch.proxies import haproxy_gate
+
         paths = [path for path, _ in haproxy_states.paths(self.known, self.folder)] if self.found.names else []
-        return {os.path.dirname(os.path.realpath(path)) for path in (self.conf, *paths)} | {haproxy_marks.folder()}
+        own = {haproxy_marks.folder(), haproxy_gate.folder()}
+        return {os.path.dirname(os.path.realpath(path)) for path in (self.conf, *paths)} | own
 
     # where it is
 
@@ -175,7 +180,7 @@ class Haproxy:
                     "--mode reload: only the runtime socket is known", next_step="name the config too, with --haproxy-conf"
                 )
             return RUNTIME
-        reload = not self.runtime or haproxy_edit.structural(self, candidate)
+        reload = not self.runtime or bool(candidate.wish) or haproxy_edit.structural(self, candidate)
         if reload and self.options.mode == RUNTIME:
             raise UsageError(
                 f"--mode runtime: this change of {candidate.pool.name} takes a reload", next_step="leave --mode out"
@@ -186,6 +191,12 @@ class Haproxy:
         return [haproxy_wishes.wish_of(server) for server in candidate.change.wanted]
 
     def stale(self, candidate: Candidate) -> str:
+        if candidate.wish:
+            from proxyswitch.proxies import haproxy_gate
+
+            return haproxy_gate.stale(self, candidate)
+        if not self.running():
+            return ""
         if not self.runtime:
             pending = self.pending()
             return f"{', '.join(pending)}: changed after HAProxy last loaded it; reloading" if pending else ""
@@ -235,6 +246,10 @@ class Haproxy:
         problems = list(haproxy_warnings.of(self, candidate))
         if not self.found.names:
             return problems
+        if candidate.wish:
+            from proxyswitch.proxies import haproxy_gate
+
+            problems += haproxy_gate.stage(self, candidate)
         binary, arguments = haproxy_find.binary(self.found, self.options), haproxy_find.arguments(self.found)
         stage = haproxy_stage.Stage(self.known.files, binary, arguments, haproxy_find.environment(self.found))
         changed = {file.real: file.after for file in candidate.files}
@@ -298,6 +313,31 @@ class Haproxy:
         """The workers that may have sessions of servers that are out; the current one too: it can be reloaded away."""
         current, old = self.workers()
         return [*current, *old]
+
+    def adoption(self, pool: str, wish: Adopting) -> Candidate:  # noqa: ARG002
+        raise UsageError(
+            f"{pool} is a pool of HAProxy, which switches at runtime without a reload: there is nothing to adopt"
+        )
+
+    def plain(self, pool: str, pick: Callable[[Pool], PoolChange]) -> Candidate:  # noqa: ARG002
+        raise UsageError(f"{pool} is a pool of HAProxy, which has no instant mode of its own: there is nothing to undo")
+
+    def maintenance(self, pool: str, closing: Closing | None) -> Candidate:
+        from proxyswitch.proxies import haproxy_gate
+
+        self.gating = True
+        return haproxy_gate.candidate(self, pool, closing)
+
+    def closed(self, pool: str) -> str:
+        from proxyswitch.proxies import haproxy_gate
+
+        return haproxy_gate.told(self.config() if self.gating else self.known, pool)
+
+    def trouble(self, pools: list[Pool]) -> list[str]:  # noqa: ARG002  # `seen` and the stage tell it
+        return []
+
+    def can_tell(self, token: Any) -> bool:  # noqa: ARG002
+        return self.running()
 
     def release(self, token: Any) -> None:
         with contextlib.suppress(Failed, UsageError):  # then it is what is left

@@ -220,8 +220,9 @@ def _undo_removed(proxy: Haproxy, pool: str, token: Any) -> None:
 
 
 def _as_the_file_says(proxy: Haproxy, pool: str) -> None:
-    if not proxy.runtime:
-        raise NotTaken("HAProxy runs without a socket, and whether it has loaded the restored files is not known")
-    wishes = [haproxy_wishes.wish_of(server) for server in proxy.pool(pool).servers]
-    _tell(proxy, pool, wishes)
-    _read_back(proxy, pool, wishes)
+    """Servers alone could be told, but more than servers can have changed in the files that it was started with."""
+    _load_old_config(proxy)
+    if proxy.runtime:
+        wishes = [haproxy_wishes.wish_of(server) for server in proxy.pool(pool).servers]
+        _tell(proxy, pool, wishes)
+        _read_back(proxy, pool, wishes)

@@ -1,23 +1,26 @@
-"""nginx by its config and a reload: the way for a config as it is."""
+"""nginx: by its config and a reload, the way for a config as it is; pools in instant mode by their flag."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-from proxyswitch.conf.nginx import chain, pools
+from proxyswitch.conf.nginx import chain, instant, pools
 from proxyswitch.conf.nginx.chain import Config
+from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.nginx.pools import Upstream
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
-from proxyswitch.proxies import nginx_master, nginx_reload
-from proxyswitch.proxies.base import Candidate, FileChange, Left, NotTaken, Options, Seen, no_pool
+from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master, nginx_reload
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, FileChange, Left, NotTaken, Options, Seen, no_pool
 from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.proxies.nginx_reload import Generation
 from proxyswitch.system import files, proc, signals
 
 # A file that changed this short before the workers started (seconds) was read by them: start times count in 0.01 s.
 CLOCK_SLACK = 0.05
+MODES = ("reload", "instant")
 
 
 class Nginx:
@@ -28,11 +31,12 @@ class Nginx:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.conf, self.master = self._locate()
-        if options.mode not in ("", "reload"):
-            raise UsageError(f"--mode {options.mode}: nginx takes a change by a reload", next_step="leave --mode out")
+        if options.mode not in ("", *MODES):
+            raise UsageError(f"--mode {options.mode}: nginx has {' and '.join(MODES)}", next_step="leave --mode out")
         self.options = options._replace(conf=self.conf)
         self._config: Config | None = None
         self._test_seconds = 0.0
+        self._watch = nginx_instant.Watch(self._processes)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -93,6 +97,10 @@ class Nginx:
     def running(self) -> bool:
         return self.master is not None and proc.alive(self.master.process)
 
+    def _processes(self) -> list[int]:
+        """The master and all its workers, those that are ending too."""
+        return [self.master.process.pid, *proc.children(self.master.process.pid)] if self.master else []
+
     # what it says
 
     def config(self) -> Config:
@@ -101,14 +109,29 @@ class Nginx:
         return self._config
 
     def pools(self) -> list[Pool]:
-        return [upstream.pool() for upstream in pools.upstreams(self.config())]
+        config = self.config()
+        pairs = {_place(found.blue): found for found in instant.find(config)}
+        hidden = {_place(found.green) for found in pairs.values()}
+        return [
+            nginx_instant.pool(pairs[_place(u)]) if _place(u) in pairs else u.pool()
+            for u in pools.upstreams(config)
+            if _place(u) not in hidden
+        ]
 
     def pool(self, name: str) -> Pool:
-        return self._upstream(self.config(), name).pool()
+        config = self.config()
+        found = self.instant(name, config)
+        return nginx_instant.pool(found) if found else self._upstream(config, name).pool()
+
+    def instant(self, name: str, config: Config | None = None) -> InstantPool | None:
+        """The pool of that name when it is in instant mode."""
+        plain = name.removeprefix("http:")
+        return next((p for p in instant.find(config or self._config or self.config()) if p.name == plain), None)
 
     def _upstream(self, config: Config, name: str) -> Upstream:
         context, _, plain = name.rpartition(":")
         found = [u for u in pools.upstreams(config, plain) if context in ("", u.context)]
+        self._refuse_side(plain, config)
         if not found:
             known = [u.name for u in pools.upstreams(config)]
             raise no_pool(name, known, f"{self.conf} and its includes", "it has no upstream at all")
@@ -119,6 +142,15 @@ class Nginx:
                 next_step=f"name it with its context, as http:{plain} or stream:{plain}, or remove one",
             )
         return found[0]
+
+    @staticmethod
+    def _refuse_side(name: str, config: Config) -> None:
+        for found in instant.find(config):
+            if name in (found.blue.name, found.green.name):
+                raise UsageError(
+                    f"{name} is one side of the pool {found.name}, which is in instant mode",
+                    next_step=f"name the pool: {found.name}, and its slots blue and green",
+                )
 
     def serving(self, pool: Pool) -> Pool:
         return pool
@@ -131,15 +163,21 @@ class Nginx:
 
     # changing it
 
-    def mode(self, candidate: Candidate) -> str:  # noqa: ARG002  # it is the same for every change
+    def mode(self, candidate: Candidate) -> str:
+        if _by_flag(candidate):
+            return "instant"
         return "reload" if self.running() else "file"
 
-    def stale(self, candidate: Candidate) -> str:  # noqa: ARG002  # a reload takes the whole config
-        pending = self.pending()
+    def stale(self, candidate: Candidate) -> str:
+        if _by_flag(candidate):
+            return nginx_instant.stale(candidate)
+        pending = self.pending()  # a reload takes the whole config
         return f"{', '.join(pending)}: changed after nginx last loaded it; reloading" if pending else ""
 
     def safe(self, candidate: Candidate) -> None:
-        """nginx does not tell who answers."""
+        """nginx does not tell who answers; in instant mode the other slot would hide that nobody does."""
+        if _by_flag(candidate):
+            nginx_instant.safe(candidate)
 
     def facts(self) -> dict[str, object]:
         return {}
@@ -149,6 +187,10 @@ class Nginx:
         from proxyswitch.conf.text import apply as apply_edits
 
         config = self._config or self.config()
+        found = self.instant(name, config)
+        self._refuse_mode(name, found)
+        if found:
+            return nginx_instant.candidate(found, change)
         upstream = self._upstream(config, name)
         other = pools.shared_with(config, upstream)
         if other:
@@ -165,7 +207,48 @@ class Nginx:
             lambda: _verify(config, upstream, changed, change),
         )
 
+    def _refuse_mode(self, name: str, found: InstantPool | None) -> None:
+        """`--mode` names another way than the pool has."""
+        if self.options.mode == "instant" and not found:
+            raise UsageError(
+                f"--mode instant: {name} is not in instant mode", next_step=f"move it there with: proxyswitch adopt {name}"
+            )
+        if self.options.mode == "reload" and found:
+            raise UsageError(f"--mode reload: {name} is in instant mode, and needs no reload", next_step="leave --mode out")
+
+    def adoption(self, pool: str, wish: Adopting) -> Candidate:
+        from proxyswitch.proxies import nginx_adopt
+
+        return nginx_adopt.adoption(self, pool, wish)
+
+    def plain(self, pool: str, pick: Callable[[Pool], PoolChange]) -> Candidate:
+        from proxyswitch.proxies import nginx_adopt
+
+        return nginx_adopt.plain(self, pool, pick)
+
+    def maintenance(self, pool: str, closing: Closing | None) -> Candidate:
+        now, found = self.pool(pool), self.instant(pool)
+        if not found:
+            raise UsageError(
+                f"{pool} is not in instant mode: nginx has nothing that could close it without an edit",
+                next_step=f"move it there with: proxyswitch adopt {pool}",
+            )
+        return Candidate(now, PoolChange(now.name, ()), wish=nginx_instant.gate(found, closing))
+
+    def closed(self, pool: str) -> str:
+        from proxyswitch.proxies import nginx_gate
+
+        found = self.instant(pool)
+        return nginx_gate.told(found.flags) if found else ""
+
+    def trouble(self, pools: list[Pool]) -> list[str]:
+        found = [self.instant(p.name) for p in pools if p.instant]
+        return [f"{p.name}: {line}" for p in found if p for line in nginx_instant.trouble(p)]
+
     def allowed(self, candidate: Candidate) -> None:
+        if _by_flag(candidate):
+            nginx_flags.check_writable(candidate.wish.folder)
+            return
         for file in candidate.files:
             files.check_writable(file.real)
         folder = os.path.dirname(self.conf)
@@ -192,6 +275,20 @@ class Nginx:
             )
 
     def stage(self, candidate: Candidate) -> list[Problem]:
+        if _by_flag(candidate):
+            nginx_instant.prepare(candidate)
+            return self._not_loaded(candidate.pool.name)
+        return [*self._prepared(candidate), *self._tested(candidate)]
+
+    def _prepared(self, candidate: Candidate) -> list[Problem]:
+        """The flag folder of a pool that goes into instant mode is there before its config is."""
+        if not candidate.wish:
+            return []
+        from proxyswitch.proxies import nginx_adopt
+
+        return nginx_adopt.prepare(self, candidate.wish)
+
+    def _tested(self, candidate: Candidate) -> list[Problem]:
         from proxyswitch.proxies import nginx_stage
         from proxyswitch.system import state
 
@@ -203,6 +300,14 @@ class Nginx:
         self._test_seconds = result.seconds
         return nginx_stage.judge(result, stage, running=self.running())
 
+    def _not_loaded(self, name: str) -> list[Problem]:
+        """Files of an instant pool that nginx may not have loaded: whether it looks at the flag is not known then."""
+        found = self.instant(name)
+        wheres = (found.blue.where, found.green.where, *(w.where for w in found.lookups)) if found else ()
+        step = "nginx -t, then nginx -s reload"
+        places = {where.path for where in wheres}
+        return [Problem(f"{p} was changed after nginx last loaded it", step) for p in self.pending() if p in places]
+
     def pending(self) -> list[str]:
         if not self.master:
             return []
@@ -213,8 +318,11 @@ class Nginx:
         documents = (self._config or self.config()).documents.values()
         return sorted(d.path for d in documents if files.modified(d.real) > loaded)
 
-    def capture(self, candidate: Candidate) -> Any:  # noqa: ARG002
-        return self._now()
+    def capture(self, candidate: Candidate) -> Any:
+        return nginx_instant.capture(candidate) if _by_flag(candidate) else self._now()
+
+    def can_tell(self, token: Any) -> bool:
+        return nginx_instant.is_token(token) or self.running()
 
     def _now(self) -> Any:
         if not self.master or not self.running():
@@ -228,11 +336,14 @@ class Nginx:
     def refresh(self, pool: str) -> None:
         """The same."""
 
-    def apply(self, candidate: Candidate, token: Any) -> None:  # noqa: ARG002
-        nginx_reload.reload(_as_generation(token).master)
+    def apply(self, candidate: Candidate, token: Any) -> None:
+        if _by_flag(candidate):
+            nginx_instant.apply(candidate)
+        else:
+            nginx_reload.reload(_as_generation(token).master)
 
-    def prove(self, candidate: Candidate, token: Any) -> Any:  # noqa: ARG002
-        return self._proven(token)
+    def prove(self, candidate: Candidate, token: Any) -> Any:
+        return nginx_instant.prove(candidate) if _by_flag(candidate) else self._proven(token)
 
     def _proven(self, token: Any) -> Any:
         before = _as_generation(token)
@@ -241,6 +352,9 @@ class Nginx:
 
     def revert(self, pool: str, token: Any, *, applied: bool) -> None:  # noqa: ARG002  # a reload takes all
         """It took the restored config now, or it never took the other one."""
+        if nginx_instant.is_token(token):
+            nginx_instant.revert(token)
+            return
         now = self._now()
         nginx_reload.reload(_as_generation(now).master)
         try:
@@ -255,6 +369,8 @@ class Nginx:
         """Workers that stop close by themselves what waits."""
 
     def draining(self, token: Any) -> Left | None:
+        if nginx_instant.is_token(token):
+            return self._watch.left(token)
         return nginx_reload.draining([ProcessId(pid, start) for pid, start in token or []])
 
     def stays(self, token: Any) -> str:  # noqa: ARG002
@@ -266,7 +382,9 @@ class Nginx:
     def cut(self, token: Any) -> str:  # noqa: ARG002
         return ""
 
-    def leftovers(self, pool: str = "") -> Any:  # noqa: ARG002  # an old worker may hold requests to any pool
+    def leftovers(self, pool: str = "") -> Any:
+        if pool and self.instant(pool):
+            return nginx_instant.old_side(s for s in self.pool(pool).servers if s.down)
         old = nginx_reload.workers(self.master.process).old if self.master else ()
         return [[p.pid, p.start] for p in sorted(old, key=lambda p: p.start)]
 
@@ -277,6 +395,11 @@ class Nginx:
         config = self._config or self.config()
         return any(row[0] <= 1 and row[1] == name for d in config.documents.values() for _, row in verify.rows(d))
 
+    def user(self) -> tuple[str, str]:
+        """The words of the `user` directive; empty where there is none."""
+        words = _main_words(self._config or self.config(), b"user")
+        return words[0] if words else "", words[1] if len(words) > 1 else ""
+
     def _error_log(self) -> str:
         """The main error log, if it is a file."""
         named = _main_value(self._config or self.config(), b"error_log") or self.arguments.error_log
@@ -286,17 +409,31 @@ class Nginx:
         return os.path.join(nginx_master.prefix_of(self.binary_file(), self.arguments), named)
 
 
+def _by_flag(candidate: Candidate) -> bool:
+    """True for a change that the flag of a pool makes; one with files takes a reload."""
+    return candidate.pool.instant and not candidate.files
+
+
+def _place(upstream: Upstream) -> tuple[str, int]:
+    return upstream.document.real, upstream.directive.start
+
+
 def _conf_of(master: Master) -> str:
     return nginx_master.conf_of(master.binary, master.arguments)
 
 
 def _main_value(config: Config, name: bytes) -> str:
     """The first argument of the last such directive outside all blocks."""
-    found = ""
+    return next(iter(_main_words(config, name)), "")
+
+
+def _main_words(config: Config, name: bytes) -> list[str]:
+    """The arguments of the last such directive outside all blocks."""
+    found: list[str] = []
     for visit in config.visits:
         for directive in visit.document.directives if not visit.context else ():
             if directive.name == name:
-                found = next(iter(visit.document.text(directive)), found)
+                found = visit.document.text(directive) or found
     return found
 
 

@@ -30,6 +30,7 @@ class Build(NamedTuple):
     conf: str
     pid: str
     error_log: str
+    access_log: str
 
 
 class Arguments(NamedTuple):
@@ -72,6 +73,7 @@ def build(binary: str) -> Build:
         _option(result.err, "conf-path", "conf/nginx.conf"),
         _option(result.err, "pid-path", "logs/nginx.pid"),
         _option(result.err, "error-log-path", "logs/error.log"),
+        _option(result.err, "http-log-path", "logs/access.log"),
     )
 
 

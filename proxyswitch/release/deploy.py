@@ -23,13 +23,15 @@ from proxyswitch.system import clock, state
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A release as it was asked for. `again` releases a version anew that is live already."""
+    """A release as it was asked for. `again` releases a version anew that is live already, `closed` although the pool is
+    closed for maintenance."""
 
     app: str
     version: str
     slot: str = ""
     again: bool = False
     undoes: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,20 @@ def deploy(world: World, request: Request) -> Entry:
         prepared = prepare(world, request)
         if prepared.unchanged:
             return msgspec.structs.replace(prepared.entry, result="unchanged")
+        if not request.closed:
+            _refuse_closed(world, prepared.release)
         check(world, prepared)
         return _run(world, prepared)
+
+
+def _refuse_closed(world: World, release: Release) -> None:
+    """Nobody would see whether the new version serves."""
+    told = world.proxy(release.app.proxy).closed(release.pool.name)
+    if told:
+        raise UsageError(
+            f"{release.pool.name} is {told}",
+            next_step=f"open it first: proxyswitch maintenance {release.pool.name} off; or release with --in-maintenance",
+        )
 
 
 def journal_of(app: str) -> Journal:
@@ -168,7 +182,7 @@ def rollback(world: World, app: str, *, slot: str = "") -> Entry:
 def going_back(app: str, slot: str = "") -> Request:
     """The release that takes the last one back; of the same version, where that had been released anew."""
     last = last_release(app)
-    return Request(app, last.old_version, slot, last.old_version == last.version, undoes=last.id)
+    return Request(app, last.old_version, slot, last.old_version == last.version, undoes=last.id, closed=True)
 
 
 def last_release(app: str) -> Entry:

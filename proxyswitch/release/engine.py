@@ -145,7 +145,8 @@ class Engine:
 
         if not self.reverted or not isinstance(step, steps.StartInstance):
             return
-        token, seconds = self.proxy.leftovers(), float(self.world.app(step.app).drain)
+        app = self.world.app(step.app)
+        token, seconds = self.proxy.leftovers(app.pool), float(app.drain)
         if self.proxy.draining(token) is None or not instances.runs(self.world, step.app, step.slot):
             return
         self.world.report(f"waiting at most {durations.show(seconds)} for requests that {step.app} {step.version} answers")

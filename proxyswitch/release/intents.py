@@ -48,6 +48,35 @@ class Exactly(Intent, frozen=True):
     words: str = "take the earlier change back"
 
 
+class Adopt(Intent, frozen=True):
+    """The pool goes into instant mode: see `Adopting`."""
+
+    blue: tuple[str, ...] = ()
+    green: tuple[str, ...] = ()
+    flags: str = ""
+    sticky: str = ""
+    log: str = ""
+
+
+class Unadopt(Intent, frozen=True):
+    """The pool goes back to the form that it had before it was adopted."""
+
+
+class Maintain(Intent, frozen=True):
+    """The pool is closed for maintenance, or opened again: see `Closing`."""
+
+    closed: bool
+    page: str = ""
+    retry_after: int = 120
+    allow: tuple[str, ...] = ()
+
+
+class Canary(Intent, frozen=True):
+    """The new side of a pool in instant mode gets so many percent of the clients."""
+
+    percent: int
+
+
 class Changed(ProxyswitchError):
     """The pool is not as the wanted change expects it: somebody changed it since."""
 
@@ -75,6 +104,8 @@ def _wanted(intent: Intent, pool: Pool) -> Iterable[ServerChange]:
             return _set_weights(intent, pool)
         case Exactly():
             return _exactly(intent, pool)
+        case Canary():
+            return _canary(intent, pool)
         case AsItIs():
             return [ServerChange(s, replace(s, drain=s.down)) for s in pool.servers]
     raise NotImplementedError(type(intent))
@@ -98,12 +129,22 @@ def _switch(intent: SwitchTo, pool: Pool) -> Iterable[ServerChange]:
     lines = dict.fromkeys(pool.find(t) for t in intent.targets)  # a target that is named twice counts once
     named = [s for found in lines for s in found]
     new = list(dict.fromkeys(_address(t, pool) for t in intent.targets if not pool.find(t)))
+    if new and pool.instant:
+        raise _neither_slot(pool, new)
     others = [s for s in pool.live if s not in named]
     taken_over, rest = others[: len(new)], others[len(new) :]
     yield from (ServerChange(s, _awake(s, pool)) for s in named)
     yield from (ServerChange(s, replace(s, address=a)) for s, a in zip(taken_over, new, strict=False))
     yield from (ServerChange(s, after) for s, after in _aside(pool, named, rest))
     yield from (ServerChange(None, _added(pool, a, i)) for i, a in enumerate(new[len(taken_over) :]))
+
+
+def _neither_slot(pool: Pool, addresses: list[str]) -> UsageError:
+    slots = ", ".join(f"{s.slot} is {s.address}" for s in pool.servers)
+    return UsageError(
+        f"{', '.join(addresses)}: {pool.name} is in instant mode, and this is neither of its slots: {slots}",
+        next_step=f"for other addresses: proxyswitch adopt {pool.name} --undo, then adopt it again with them",
+    )
 
 
 def _awake(server: Server, pool: Pool) -> Server:
@@ -166,6 +207,19 @@ def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
             yield ServerChange(server, after)
 
 
+def _canary(intent: Canary, pool: Pool) -> Iterable[ServerChange]:
+    if not pool.instant:
+        raise UsageError(
+            f"{pool.name} is not in instant mode: a share that keeps each client on its side needs that",
+            next_step=f"move it there: proxyswitch adopt {pool.name}; or give weights: proxyswitch weight {pool.name} …",
+        )
+    new = pool.rising or next(s.slot for s in pool.servers if s.down)
+    for server in pool.servers:
+        share = intent.percent if server.slot == new else 100 - intent.percent
+        out = share == 0
+        yield ServerChange(server, replace(server, weight=1 if out else share, down=out, drain=out))
+
+
 def _found(name: str, pool: Pool) -> tuple[Server, ...]:
     servers = pool.find(name)
     if not servers:
@@ -205,6 +259,12 @@ def described(before: Server | None, after: Server | None) -> str:
     if before and after and before.name and before.address != after.address:
         return f"{describe(before)} {before.address} → {describe(after)} {after.address}"
     return f"{describe(before) if before else 'nothing'} → {describe(after) if after else 'nothing'}"
+
+
+def shares(servers: Iterable[Server | None]) -> str:
+    """The slots of a pool in instant mode with their shares."""
+    found = {s.slot: s.weight for s in servers if s and not s.down}
+    return ", ".join(f"{slot} {weight} %" if len(found) > 1 else slot for slot, weight in sorted(found.items()))
 
 
 def describe(server: Server) -> str:

@@ -55,7 +55,7 @@ def preview(world: World, wish: Wish) -> tuple[Candidate, Plan, str]:
     """What it would do: to the files, step by step, and why although no file changes."""
     proxy = world.proxy(wish.proxy)
     candidate = transaction.preview(proxy, wish.pool, wish.intent, force=wish.force)
-    stale = proxy.stale(candidate) if not candidate.files and proxy.running() else ""
+    stale = proxy.stale(candidate) if not candidate.files else ""
     return candidate, _steps(wish), stale
 
 

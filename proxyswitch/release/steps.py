@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
-from proxyswitch.release.intents import AsItIs, Exactly, SetState, SetWeights, SwitchTo
+from proxyswitch.release.intents import (
+    Adopt,
+    AsItIs,
+    Canary,
+    Exactly,
+    Maintain,
+    SetState,
+    SetWeights,
+    SwitchTo,
+    Unadopt,
+)
 
-AnyIntent = SwitchTo | SetState | SetWeights | Exactly | AsItIs
+AnyIntent = SwitchTo | SetState | SetWeights | Exactly | AsItIs | Adopt | Unadopt | Maintain | Canary
 
 
 class Step(Struct, frozen=True, tag=True):
@@ -138,15 +150,24 @@ def describe(step: Step) -> str:
             return _WORDS[type(step)].format(step)
 
 
+# What is wanted of a pool, in words; `{0}` is the intent.
+_WISHES: dict[type[Any], str] = {
+    SetState: "{0.server} becomes {0.state}",
+    Exactly: "{0.words}",
+    AsItIs: "what runs becomes as the file says",
+    Adopt: "instant mode",
+    Unadopt: "the form that it had before it was adopted",
+    Canary: "the new side gets {0.percent} % of the clients",
+}
+
+
 def _wish(intent: AnyIntent) -> str:
     match intent:
         case SwitchTo():
             return f"all traffic to {', '.join(intent.targets)}"
-        case SetState():
-            return f"{intent.server} becomes {intent.state}"
         case SetWeights():
             return ", ".join(f"{name} gets weight {weight}" for name, weight in intent.weights)
-        case Exactly():
-            return intent.words
-        case AsItIs():
-            return "what runs becomes as the file says"
+        case Maintain():
+            return "closed for maintenance" if intent.closed else "open again"
+        case _:
+            return _WISHES[type(intent)].format(intent)

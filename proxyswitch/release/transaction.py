@@ -17,7 +17,7 @@ import msgspec
 
 from proxyswitch.errors import Failed
 from proxyswitch.model import Pool, PoolChange, Server
-from proxyswitch.proxies.base import Candidate, FileChange, Proxy
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, FileChange, Proxy
 from proxyswitch.release import history, intents, places
 from proxyswitch.release.history import Entry
 from proxyswitch.release.intents import Intent
@@ -86,13 +86,11 @@ class Transaction:
 
     def _candidate(self, pool: str, intent: Intent, *, force: bool) -> Candidate:
         """The edit; without a file when the pool's lines are as wanted already."""
-        now = self.proxy.pool(pool)
-        change = intents.changes(intent, now, force=force)
-        return self.proxy.candidate(pool, change) if change.servers else Candidate(now, change)
+        return candidate_of(self.proxy, pool, intent, force=force)
 
     def _needed(self, candidate: Candidate, *, force: bool) -> bool:
         """False when nothing is to be done; else it is tested whether it may be done, and whether the proxy accepts it."""
-        stale = "" if candidate.files or not self.proxy.running() else self.proxy.stale(candidate)
+        stale = "" if candidate.files else self.proxy.stale(candidate)
         if not candidate.files and not stale:
             return False
         self._warn_of_pending(candidate)
@@ -101,7 +99,7 @@ class Transaction:
             self.proxy.safe(candidate)
         for problem in self.proxy.stage(candidate):
             self.report(f"warning: {problem}")
-        if stale and not candidate.change.servers:
+        if stale and not candidate.change.servers and not candidate.wish:
             self.report(stale)
         return True
 
@@ -239,10 +237,22 @@ def _plain(server: Server) -> Server:
 
 def preview(proxy: Proxy, pool: str, intent: Intent, *, force: bool = False) -> Candidate:
     """What a change would do, for `--dry-run`: no lock, nothing written, nothing asked of the proxy."""
-    now: Pool = proxy.pool(pool)
-    change = intents.changes(intent, now, force=force)
-    if not change.servers:
-        return Candidate(now, change)
-    candidate = proxy.candidate(pool, change)
+    candidate = candidate_of(proxy, pool, intent, force=force)
     candidate.verify()
     return candidate
+
+
+def candidate_of(proxy: Proxy, pool: str, intent: Intent, *, force: bool) -> Candidate:
+    """The edit; without a file when the pool is as wanted already."""
+    match intent:
+        case intents.Adopt():
+            return proxy.adoption(pool, Adopting(intent.blue, intent.green, intent.flags, intent.sticky, intent.log))
+        case intents.Unadopt():
+            live = tuple(s.address for s in proxy.pool(pool).live)
+            return proxy.plain(pool, lambda plain: intents.changes(intents.SwitchTo(live), plain))
+        case intents.Maintain():
+            closing = Closing(intent.page, intent.retry_after, intent.allow) if intent.closed else None
+            return proxy.maintenance(pool, closing)
+    now: Pool = proxy.pool(pool)
+    change = intents.changes(intent, now, force=force)
+    return proxy.candidate(pool, change) if change.servers else Candidate(now, change)

@@ -78,8 +78,7 @@ def undo(proxy: Proxy, at: Files) -> None:
         with contextlib.suppress(Failed, UsageError, OSError):  # it is there for a start in the midst of this only
             proxy.make_way(pool)
     restored = [r for r in (_restore(entry) for entry in begun["files"]) if r]
-    touched = bool(restored or applied) and proxy.running()
-    if touched:
+    if (restored or applied) and proxy.can_tell(token):
         _revert(proxy, pool, token, restored, applied=applied)
     elif proxy.running():
         with contextlib.suppress(Failed, UsageError, OSError):

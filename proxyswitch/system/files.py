@@ -152,6 +152,47 @@ def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
         raise _explain(error, real) from error
 
 
+def relink(link: str, target: str) -> None:
+    """Make the symbolic link name `target`, atomically and flushed: who follows it sees the old one or the new one."""
+    folder = os.path.dirname(link)
+    temp = temp_name(link, "link")
+    try:
+        clear(folder)
+        remove(temp)
+        os.symlink(target, temp)
+        os.replace(temp, link)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            remove(temp)
+        raise _explain(error, link) from error
+    sync_folder(folder)
+
+
+def open_folder(folder: str) -> None:
+    """A folder that everybody may look into, made with all that leads to it where missing. Raises OSError."""
+    if os.path.isdir(folder):
+        return
+    open_folder(os.path.dirname(folder))
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+        os.chmod(folder, 0o755)  # noqa: S103  # the umask must not bar nginx's workers
+
+
+def fill_folder(folder: str, names: frozenset[str]) -> None:
+    """A folder that holds exactly these names, empty files, flushed; one whose making was cut off is finished."""
+    try:
+        open_folder(folder)
+        there = set(os.listdir(folder))
+        for name in names - there:
+            os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+        for name in there - names:
+            remove(os.path.join(folder, name))
+    except OSError as error:
+        raise _explain(error, folder) from error
+    if there != names:
+        sync_folder(folder)
+
+
 def append(path: str | Path, data: bytes, mode: int = 0o600) -> None:
     """Append to one of our own files, and flush it. A part that was written when the disk filled up is taken back."""
     try:
@@ -176,6 +217,18 @@ def remove(path: str | Path) -> None:
     """Remove a file; one that is not there is fine."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder of our own with all that is in it; one that is not there is fine. Raises Failed."""
+    import shutil
+
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _explain(error, path) from error
 
 
 def make_folder(path: Path, mode: int = 0o700) -> Path:
@@ -225,6 +278,13 @@ def strays(folder: str) -> Iterator[str]:
             pid = name.partition(MARK)[2].partition("-")[0]
             if name.startswith(".") and pid.isdecimal() and not os.path.exists(f"/proc/{pid}"):
                 yield os.path.join(folder, name)
+
+
+def clear(folder: str) -> None:
+    """Remove the temporary files that killed runs left in a folder. Another user's stay: they do no harm."""
+    for stray in strays(folder):
+        with contextlib.suppress(OSError):
+            remove(stray)
 
 
 def modified(path: str) -> float:

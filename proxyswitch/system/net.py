@@ -6,7 +6,7 @@ TCP sockets come from the kernel by netlink, or from /proc/net/tcp and tcp6; uni
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxyswitch.model import Endpoint
@@ -79,17 +79,36 @@ def _plain(address: object) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def connections(endpoints: list[Endpoint]) -> dict[Endpoint, int]:
-    """How many established connections lead from this machine to each endpoint: their client side is counted."""
+def connections(endpoints: list[Endpoint], owners: Iterable[int] = ()) -> dict[Endpoint, int]:
+    """How many established connections lead from this machine to each endpoint: their client side is counted.
+
+    With `owners` only those of these processes, as far as we may look at their sockets; a unix socket does not tell whose
+    it is.
+    """
     hosts = {(host, e.port): e for e in endpoints if e.port for host in addresses(e.host)}
     counts = dict.fromkeys(endpoints, 0)
-    for row in _tcp_rows(ESTABLISHED) if hosts else ():
-        if row.remote in hosts:
-            counts[hosts[row.remote]] += 1
+    rows = [row for row in _tcp_rows(ESTABLISHED) if row.remote in hosts] if hosts else []
+    theirs = _sockets_of(owners) if rows else None
+    for row in rows:
+        counts[hosts[row.remote]] += theirs is None or f"socket:[{row.inode}]" in theirs
     for path in _unix_paths("01", "03") if any(e.path for e in endpoints) else ():
         if Endpoint(path=path) in counts:
             counts[Endpoint(path=path)] += 1
     return counts
+
+
+def _sockets_of(pids: Iterable[int]) -> set[str] | None:
+    """The sockets of these processes; None where there are none, or one that does not let us look."""
+    found: set[str] = set()
+    known = list(pids)
+    for pid in known:
+        try:
+            found.update(proc.link(pid, f"fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return found if known else None
 
 
 def _unix_paths(kind: str, state: str) -> Iterator[str]:

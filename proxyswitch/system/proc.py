@@ -137,3 +137,13 @@ def owner(pid: int) -> int | None:
     with contextlib.suppress(OSError):
         return os.stat(f"/proc/{pid}").st_uid
     return None
+
+
+def credentials(pid: int) -> tuple[int, int, tuple[int, ...]] | None:
+    """The user id, group id and further groups with which it reaches files; None for a process that is gone."""
+    rows = dict(line.partition(b":")[::2] for line in _read(pid, "status").splitlines())
+    try:
+        uid, gid = int(rows[b"Uid"].split()[3]), int(rows[b"Gid"].split()[3])  # real, effective, saved, of files
+        return uid, gid, tuple(int(word) for word in rows[b"Groups"].split())
+    except (KeyError, IndexError, ValueError):
+        return None

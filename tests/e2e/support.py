@@ -198,9 +198,11 @@ class Bench:
         found = {}
         for path in self.folder.rglob("*"):
             name = str(path.relative_to(self.folder))
+            if name.startswith("state"):
+                continue
             if path.is_symlink():
                 found[name] = os.readlink(path).encode()
-            elif path.is_file() and not name.startswith("state") and name not in WORKING:
+            elif path.is_file() and name not in WORKING:
                 found[name] = path.read_bytes()
         return found
 

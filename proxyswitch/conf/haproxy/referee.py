@@ -57,8 +57,18 @@ def _split(backend: Backend, defaults: dict[str, Defaults]) -> Split | None:
         if words:
             servers[_as_server(words, defaults)] += 1
         else:
-            rest.append((type(item).__name__, str(vars(item))))
+            rest.append(_row(item))
     return rest, servers
+
+
+def rows(backend: Backend) -> list[Row] | None:
+    """What pyhaproxy reads in the section, in its own form and order; None where it cannot read it."""
+    block = _read(_text(backend))
+    return None if block is None else [_row(item) for item in block]
+
+
+def _row(item: Any) -> Row:
+    return type(item).__name__, str(vars(item))
 
 
 def _text(backend: Backend) -> bytes:

@@ -1,0 +1,53 @@
+"""HTTP/1.1 requests, over TCP or TLS: the demo's client, and how it connects."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+from proxyswitch.demo.load import CHUNK, CHUNKS, Client, Kind
+from proxyswitch.model import Endpoint
+from proxyswitch.system import net
+
+Pause = Callable[[float], object]
+Connect = Callable[[], socket.socket]
+UPLOAD_SECONDS = 2.0
+
+
+def connector(address: Endpoint, timeout: float, context: ssl.SSLContext | None = None) -> Connect:
+    """How to connect to that address, with TLS where a context is given. `timeout` in seconds, for each read too."""
+
+    def connect() -> socket.socket:
+        sock = net.connect(address, timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not context:
+            return sock
+        try:
+            return context.wrap_socket(sock, server_hostname=address.host)
+        except BaseException:
+            sock.close()
+            raise
+
+    return connect
+
+
+class Http1(Client):
+    """Sends one kind of request over connections that `connect` makes."""
+
+    def __init__(self, address: Endpoint, kind: Kind, connect: Connect, pause: Pause) -> None:
+        super().__init__(address, kind, 0.0, pause)
+        self._dial = connect
+
+    def open(self) -> socket.socket:
+        return self._dial()
+
+    def _trickle(self) -> Iterator[bytes]:
+        return trickled(self.wait)
+
+
+def trickled(pause: Pause) -> Iterator[bytes]:
+    """A body that takes UPLOAD_SECONDS to send."""
+    for _ in range(CHUNKS):
+        yield CHUNK
+        pause(UPLOAD_SECONDS / CHUNKS)
