@@ -1,8 +1,9 @@
 """Where the examples of the documentation run: a private nginx or HAProxy, under the names that the pages use.
 
-`pool` and `app` have an nginx, `haproxy` and `haproxy_app` an HAProxy. All have the pool app_backend with 127.0.0.1:3001 in
-it; in HAProxy that is the server blue, and green is there too, disabled. In `pool` and `haproxy`, version 1 answers there
-and version 2 on port 3002; in the others, the app web was started in slot blue as version 1, and green is empty.
+`pool`, `instant` and `app` have an nginx, `haproxy` and `haproxy_app` an HAProxy. All have the pool app_backend with
+127.0.0.1:3001 in it; in HAProxy that is the server blue, and green is there too, disabled. In `instant` the pool was moved
+to instant mode, with port 3002 as green. In `pool`, `instant` and `haproxy`, version 1 answers on port 3001 and version 2 on
+port 3002; in the others, the app web was started in slot blue as version 1, and green is empty. nginx listens on port 8080.
 """
 
 from __future__ import annotations
@@ -89,6 +90,11 @@ class Stage:
             self._haproxy_programs(place)
         if self.app:
             assert self.sh("proxyswitch start web:blue --version 1 -q") == [("", 0)]
+        if kind == "instant":
+            log = f"{place.folder}/log/app_backend.log"
+            Path(log).parent.mkdir()
+            words = f"--blue 127.0.0.1:{self.blue} --green 127.0.0.1:{self.green} --log {log}"
+            assert self.sh(f"proxyswitch adopt app_backend {words} --yes -q") == [("", 0)]
 
     def _write(self) -> None:
         if isinstance(self.place, HaproxyBench):
@@ -122,7 +128,8 @@ class Stage:
             files = [("/etc/haproxy/haproxy.cfg", str(place.conf)), ("/run/haproxy/admin.sock", str(place.admin))]
         else:
             files = [("/etc/nginx/conf.d/app.conf", str(place.pools)), ("/etc/nginx/nginx.conf", str(place.conf))]
-        return [*files, *folders, ("/srv/web", folder), *ports]
+        logs = [("/var/log/nginx", f"{folder}/log"), ("127.0.0.1:8080", f"127.0.0.1:{place.port}")]
+        return [*files, *folders, *logs, ("/srv/web", folder), *ports]
 
     def real(self, text: str) -> str:
         """A command of the documentation as it must be here."""

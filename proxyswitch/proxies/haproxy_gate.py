@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxyswitch.conf.haproxy import gate
@@ -162,11 +164,17 @@ def _lay(meant: Meant) -> None:
     """HAProxy may load its config as another user."""
     base = state.sub("maintenance")
     with contextlib.suppress(PermissionError):  # somebody else's folder, who has opened it
-        os.chmod(base.parent, 0o711)  # noqa: S103
-        os.chmod(base, 0o755)  # noqa: S103
+        _allow(base.parent, 0o011)
+        _allow(base, 0o055)
     if not _is_there(meant):
         files.replace(meant.path, meant.page, 0o644)
         os.chmod(meant.path, 0o644)
+
+
+def _allow(path: Path, bits: int) -> None:
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    if mode | bits != mode:
+        os.chmod(path, mode | bits)
 
 
 def _is_there(meant: Meant) -> bool:

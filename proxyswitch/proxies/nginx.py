@@ -277,8 +277,17 @@ class Nginx:
     def stage(self, candidate: Candidate) -> list[Problem]:
         if _by_flag(candidate):
             nginx_instant.prepare(candidate)
-            return self._not_loaded(candidate.pool.name)
+            return [*self._noted(candidate), *self._not_loaded(candidate.pool.name)]
         return [*self._prepared(candidate), *self._tested(candidate)]
+
+    def _noted(self, candidate: Candidate) -> list[Problem]:
+        """Where the log of tries stands before the share changes, so that what came of it can be told."""
+        name, target = candidate.pool.name, candidate.wish.green
+        if target and instant.may_have_log(self._config or self.config()):
+            from proxyswitch.proxies import nginx_canary
+
+            return nginx_canary.note(self, name, target)
+        return [nginx_instant.unseen(name)] if nginx_flags.is_canary(target) else []
 
     def _prepared(self, candidate: Candidate) -> list[Problem]:
         """The flag folder of a pool that goes into instant mode is there before its config is."""

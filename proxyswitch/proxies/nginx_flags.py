@@ -41,6 +41,7 @@ def make(folder: str, share: int) -> None:
     Raises UsageError or Failed when it cannot be made.
     """
     _make_parents(folder)
+    files.clear(folder)
     for name in (Flag(0).target, Flag(BUCKETS).target):
         _fill(folder, name)
     files.fill_folder(os.path.join(folder, OPEN), frozenset())
@@ -82,6 +83,11 @@ def read(folder: str) -> Flag:
         )
     share = int(match[1])
     return Flag(share, ("blue" if match[2] else "green") if 0 < share < BUCKETS else "")
+
+
+def is_canary(target: str) -> bool:
+    """True for a share that leaves both sides something."""
+    return bool(target) and target not in (Flag(0).target, Flag(BUCKETS).target)
 
 
 def link(folder: str, name: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from proxyswitch.conf.nginx.instant import BLUE, GREEN, SLOTS, InstantPool
 from proxyswitch.errors import Failed, UsageError
-from proxyswitch.model import Endpoint, Pool, PoolChange, Server, ServerChange
-from proxyswitch.proxies import nginx_flags, nginx_gate
+from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, Server, ServerChange
+from proxyswitch.proxies import nginx_flags
 from proxyswitch.proxies.base import Candidate, Closing, Left, NotTaken
 from proxyswitch.proxies.nginx_flags import BUCKETS, Flag
-from proxyswitch.system import clock, files, net
+from proxyswitch.system import clock, files
 
 SETTLE = 1.0  # seconds without a connection until the old side counts as idle: a worker may have looked just before
 ANSWERS = 1.0  # seconds that a connect to the new side may take
@@ -101,16 +101,29 @@ def _rising(before: Flag, share: int) -> str:
 
 def gate(found: InstantPool, closing: Closing | None) -> Links:
     """What closes the pool for maintenance, or opens it. Raises UsageError for an address that cannot be let in."""
+    from proxyswitch.proxies import nginx_gate
+
     if closing is None:
         return Links(found.flags, gate=nginx_flags.OPEN)
     list(nginx_gate.allowed(closing.allow))
     return Links(found.flags, gate=nginx_gate.target(found.name, closing), closing=closing)
 
 
+def unseen(name: str) -> Problem:
+    """What a canary without a log of tries is."""
+    return Problem(
+        f"{name} has no log of its tries: a canary that fails will not be seen, because nginx gives clients the other"
+        " slot's good answer",
+        f"to get one: proxyswitch adopt {name} --undo, then adopt it again with --log FILE",
+    )
+
+
 def prepare(candidate: Candidate) -> None:
     """What the gate is to show is there before it closes."""
     links: Links = candidate.wish
     if links.closing:
+        from proxyswitch.proxies import nginx_gate
+
         nginx_gate.forget(links.folder, links.gate)
         nginx_gate.make(links.folder, candidate.pool.name, links.closing)
 
@@ -134,6 +147,8 @@ def safe(candidate: Candidate) -> None:
 
 
 def _answers(endpoint: Endpoint) -> bool:
+    from proxyswitch.system import net
+
     try:
         sock = net.try_connect(endpoint, ANSWERS)
     except OSError:
@@ -195,6 +210,8 @@ class Watch:
 
     def left(self, token: dict[str, Any]) -> Left | None:
         """What is still there; None once it was idle for SETTLE seconds."""
+        from proxyswitch.system import net
+
         endpoints = [Endpoint.parse(text) for text in token["endpoints"]]
         counts = {str(e): n for e, n in net.connections(endpoints, self.owners()).items() if n}
         if counts:

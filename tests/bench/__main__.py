@@ -1,4 +1,6 @@
-"""Print the ratios that we promise, and end with status 1 when one is above its limit.
+"""Print the ratios that we promise, and end with status 1 when one is above its limit; then what users see of a switch.
+
+    python -m tests.bench [speed] [instant] [--switches 20]
 
 Both sides of a ratio are measured in turns in this one run, and the best of many runs counts: other load on the machine
 slows single runs down, not the best of many.
@@ -6,6 +8,7 @@ slows single runs down, not the best of many.
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench import instant
 from tests.bench.haproxy_config import big
 from tests.e2e.haproxy_support import HAPROXY, HaproxyBench, haproxy_bench
 from tests.e2e.support import CONF, REPO, Bench, bench
@@ -208,8 +212,8 @@ def _by_hand(place: Bench) -> Callable[[], None]:
     return once
 
 
-def main() -> int:
-    os.chdir(REPO)
+def speed() -> int:
+    """The table of ratios."""
     ratios: list[Ratio] = []
     with tempfile.TemporaryDirectory() as one, bench(Path(one)) as place:
         place.write(9)
@@ -226,6 +230,23 @@ def main() -> int:
     for ratio in ratios:
         print(ratio)
     return int(any(r.value > r.limit for r in ratios))
+
+
+def main() -> int:
+    """Each section that was asked for, or all. 1 when one of them is not as promised."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("section", nargs="*", help="speed, instant; both without any")
+    parser.add_argument("--switches", type=int, default=instant.SWITCHES, help="how many of each way (%(default)s)")
+    asked = parser.parse_args()
+    if unknown := set(asked.section) - {"speed", "instant"}:
+        parser.error(f"no such section: {', '.join(sorted(unknown))}; there is speed, instant")
+    os.chdir(REPO)
+    status = 0
+    if "speed" in asked.section or not asked.section:
+        status |= speed()
+    if "instant" in asked.section or not asked.section:
+        status |= instant.main(asked.switches)
+    return status
 
 
 if __name__ == "__main__":

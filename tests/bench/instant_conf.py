@@ -10,6 +10,7 @@ from typing import NamedTuple
 HOST = "127.0.0.2"  # an address of the apps' own: no outgoing connection takes one of their ports
 POOL = "app_backend"
 BUCKETS = 100
+KEEPALIVE = "    keepalive 64;\n"
 HEADERS = """\
             proxy_http_version 1.1;
             proxy_set_header Host $host;
@@ -56,9 +57,9 @@ http {{
 """
 
 
-def plain_pool(port: int) -> str:
+def plain_pool(port: int, keepalive: str = KEEPALIVE) -> str:
     """The pool as people write it."""
-    return f"upstream {POOL} {{\n    server {HOST}:{port};\n    keepalive 64;\n}}\n"
+    return f"upstream {POOL} {{\n    server {HOST}:{port};\n{keepalive}}}\n"
 
 
 def instant_pools(blue: int, green: int) -> str:
@@ -71,9 +72,10 @@ def buckets() -> str:
     return f"split_clients $remote_addr $proxyswitch_bucket {{\n{lines}    * {BUCKETS - 1};\n}}\n"
 
 
-def slot(name: str, own: int, other: int) -> str:
+def slot(name: str, own: int, other: int, keepalive: str = KEEPALIVE) -> str:
     servers = f"    server {HOST}:{own} max_fails=0;\n    server {HOST}:{other} backup max_fails=0;\n"
-    return f"upstream {POOL}_{name} {{\n{servers}    keepalive 64;\n    keepalive_timeout 2s;\n}}\n"
+    timeout = "    keepalive_timeout 2s;\n" if keepalive else ""
+    return f"upstream {POOL}_{name} {{\n{servers}{keepalive}{timeout}}}\n"
 
 
 def server(folder: Path, port: int, form: Form, tls: int = 0) -> str:

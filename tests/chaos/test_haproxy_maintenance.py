@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,12 @@ def sweep(crashes: list[Crash], name: str, folder: Path) -> None:
 def test_killed_where_it_counts(courses: dict[str, Course], tmp_path: Path, name: str) -> None:
     course = courses[name]
     sweep([*course.crashes("before", DECISIVE), *course.crashes("after", DECISIVE[:4])], name, tmp_path)
+
+
+def test_whatever_comes_after_the_file_was_written(courses: dict[str, Course], tmp_path: Path) -> None:
+    """While HAProxy does not run: somebody starts it then with what was not finished, and it is taken back."""
+    written = courses["stopped"].crashes("after", ("replace config",))
+    sweep([replace(crash, following=following) for crash in written for following in NEXT], "stopped", tmp_path)
 
 
 @pytest.mark.chaos

@@ -28,8 +28,11 @@ ALL = [
     "weight",
     "set",
     "drain",
+    "canary",
     "reconcile",
     "rollback",
+    "adopt",
+    "maintenance",
     "health",
     "deploy",
     "status",
@@ -85,14 +88,17 @@ def test_every_command_can_be_loaded_and_explains_itself(name: str) -> None:
     assert said.startswith(f"Usage: proxyswitch {name} ")
 
 
-CHANGING = ("switch", "weight", "set", "drain", "reconcile", "rollback", "deploy", "start", "stop", "restart")
+CHANGING = (
+    *("switch", "weight", "set", "drain", "canary", "reconcile", "rollback", "adopt", "maintenance"),
+    *("deploy", "start", "stop", "restart"),
+)
 
 
 @pytest.mark.parametrize("name", CHANGING)
 def test_every_command_that_changes_something_can_wait_for_locks_and_be_quiet(name: str) -> None:
     options = {word for p in app.load(name, app.COMMANDS[name]).params for word in p.opts}
     assert {"--lock-timeout", "--json", "--quiet", "-q", "--config", "--nginx-conf"} <= options
-    assert {"--haproxy-conf", "--haproxy-socket"} <= options
+    assert {"--haproxy-conf", "--haproxy-socket"} <= options or name in ("canary", "adopt")
     assert "--dry-run" in options or name in ("start", "stop", "restart")
 
 

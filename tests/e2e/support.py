@@ -30,6 +30,7 @@ from proxyswitch.system import clock, net, proc, signals
 REPO = Path(__file__).resolve().parents[2]
 WORKING = {"error.log", "test.log", "nginx.pid", "access.log"}
 APP = REPO / "fixtures" / "demo" / "app.py"
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or "nginx"
 LIMIT = 30.0
 
 CONF = """\
@@ -119,7 +120,7 @@ class Bench:
 
     def start(self, *arguments: str) -> None:
         """Start nginx and wait until it accepts connections."""
-        argv = ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
+        argv = [NGINX, "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
         for _ in range(3):
             done = self.attempt([*argv, *arguments])
             if "Address already in use" not in done.stderr:
@@ -170,7 +171,7 @@ class Bench:
 
     def nginx_accepts(self) -> bool:
         """True when the config on disk passes `nginx -t`."""
-        argv = ["/usr/sbin/nginx", "-t", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "test.log")]
+        argv = [NGINX, "-t", "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "test.log")]
         return subprocess.run(self.as_user(argv), capture_output=True, check=False, timeout=60).returncode == 0
 
     def stop(self) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from proxyswitch.system import net
 from tests.e2e import test_haproxy_user
 from tests.e2e.haproxy_pairs import again, done, facts, lasts, pair, same_workers, states, versions
 from tests.e2e.haproxy_support import CONF, POOLS, WITH_STATE, HaproxyBench
 from tests.e2e.test_haproxy_structural import in_use, later
-from tests.e2e.test_haproxy_user import USER, private
+from tests.e2e.test_haproxy_user import private
+from tests.e2e.test_user import USER
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 copied = test_haproxy_user.copied  # a fixture
@@ -80,6 +82,35 @@ def test_on_and_off(ha_place: HaproxyBench, master: bool) -> None:
     assert "app_backend: open again (reload" in done(place.run(*OFF)).out
     assert (place.conf.read_bytes(), versions(place)) == (before, {"1"})
     lasts(place)
+
+
+def test_without_a_master_socket(ha_place: HaproxyBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HaproxyBench, "known_to_master", lambda _place, _workers: True)
+    place = ha_place
+    place.write(place.instance("1"))
+    place.start("-W", master=False)
+    assert not place.master_socket.exists()
+    done(place.run(*ON, *page(place)))
+    assert asked(place) == (503, "120", PAGE)
+    again(place, *ON, *page(place))
+    done(place.run(*OFF))
+    assert versions(place) == {"1"}
+
+
+@pytest.mark.parametrize("master", [True, False], ids=["the master's alone", "none"])
+def test_without_a_runtime_socket(ha_place: HaproxyBench, monkeypatch: pytest.MonkeyPatch, master: bool) -> None:
+    place = ha_place
+    monkeypatch.setattr(HaproxyBench, "answering", lambda place: max(net.listeners(place.endpoint), default=0))
+    place.write(place.instance("1"), conf=CONF.replace("    stats socket", "    # stats socket"))
+    place.start(master=master)
+    assert not place.admin.exists()
+    before = place.conf.read_bytes()
+    done(place.run(*ON, *page(place)))
+    assert asked(place) == (503, "120", PAGE)
+    result = place.run(*ON, *page(place))
+    assert (result.code, result.out, result.err) == (0, "", "")
+    done(place.run(*OFF))
+    assert (place.conf.read_bytes(), place.version()) == (before, "1")
 
 
 def test_it_lasts_over_a_reload_and_a_restart(ha_place: HaproxyBench) -> None:

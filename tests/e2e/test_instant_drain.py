@@ -15,7 +15,7 @@ from proxyswitch.model import Endpoint
 from proxyswitch.system import net
 from tests.e2e.clients import UPGRADE, Raw, echo_server
 from tests.e2e.instant_support import InstantBench
-from tests.e2e.support import LIMIT, eventually
+from tests.e2e.support import LIMIT, NGINX, eventually
 
 pytest_plugins = ["tests.e2e.instant_fixtures"]
 
@@ -61,7 +61,7 @@ def test_a_websocket_is_waited_for(blank: InstantBench) -> None:
         blank.set_up()
         text = blank.pools.read_text()
         blank.pools.write_text(text.replace(f"127.0.0.1:{blank.blue}", f"127.0.0.1:{port}"))
-        blank.attempt(["/usr/sbin/nginx", "-p", str(blank.folder), "-c", str(blank.conf), "-s", "reload"])
+        blank.attempt([NGINX, "-p", str(blank.folder), "-c", str(blank.conf), "-s", "reload"])
         assert eventually(lambda: not blank.workers.old and len(blank.workers.active) == 2)
         client = Raw(blank.port)
         client.send(UPGRADE)

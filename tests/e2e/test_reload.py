@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from proxyswitch.system import signals
-from tests.e2e.support import CONF, LIMIT, Bench, eventually
+from tests.e2e.support import CONF, LIMIT, NGINX, Bench, eventually
 
 LIMITED = CONF.replace("access_log off;", "access_log off; limit_req_zone $remote_addr zone=z:32k rate=9r/s;")
 # the master tries a port that is in use for 2.5 s: a shorter wait proves nothing
@@ -146,7 +146,7 @@ def test_the_test_of_the_config_uses_the_arguments_of_the_running_master(place: 
 
 def test_an_nginx_that_was_started_with_relative_names_is_found_by_its_config(place: Bench) -> None:
     place.write(place.instance("1"))
-    place.checked(["/usr/sbin/nginx", "-p", ".", "-c", "nginx.conf", "-e", "error.log"])
+    place.checked([NGINX, "-p", ".", "-c", "nginx.conf", "-e", "error.log"])
     assert eventually(place.has_workers)
     result = place.run("switch", "app_backend", f"127.0.0.1:{place.instance('2')}")
     assert result.code == 0, result.err

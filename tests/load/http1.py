@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 
 from proxyswitch.demo.load import CHUNK, CHUNKS, Client, Kind
 from proxyswitch.model import Endpoint
@@ -33,14 +34,21 @@ def connector(address: Endpoint, timeout: float, context: ssl.SSLContext | None 
 
 
 class Http1(Client):
-    """Sends one kind of request over connections that `connect` makes."""
+    """Sends one kind of request over connections that `connect` makes.
 
-    def __init__(self, address: Endpoint, kind: Kind, connect: Connect, pause: Pause) -> None:
+    One that `looks` sees before it sends that a kept connection was closed meanwhile, as good clients do; others send.
+    """
+
+    def __init__(self, address: Endpoint, kind: Kind, connect: Connect, pause: Pause, *, looks: bool = True) -> None:
         super().__init__(address, kind, 0.0, pause)
-        self._dial = connect
+        self._dial, self._looks = connect, looks
 
     def open(self) -> socket.socket:
         return self._dial()
+
+    def _still_open(self) -> HTTPConnection | None:
+        kept = self._connection
+        return super()._still_open() if self._looks or not (kept and kept.sock) else kept
 
     def _trickle(self) -> Iterator[bytes]:
         return trickled(self.wait)

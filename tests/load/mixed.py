@@ -19,6 +19,7 @@ from tests.load.websocket import WebSocket
 
 TIMEOUT = 10.0
 LONG_SECONDS = 8.0
+BLIND = "idle"  # these send without a look whether the kept connection is still there: the worst clients for a reload
 BUSY_PAUSE, IDLE_PAUSE = 0.01, 1.0
 
 
@@ -54,15 +55,21 @@ def kinds(long_seconds: float) -> list[tuple[Kind, int]]:
 def http1(name: str, address: Endpoint, connect: Connect, long_seconds: float) -> Iterator[Plan]:
     """A plan for each kind of request over HTTP/1.1."""
     for kind, count in kinds(long_seconds):
-        quick = kind.target == "/"
-        yield Plan(f"{name} {kind.name}", count, kind.pause, quick, lambda p, k=kind: Http1(address, k, connect, p))  # type: ignore[misc]
+
+        def make(pause: Pause, kind: Kind = kind) -> Sender:
+            return Http1(address, kind, connect, pause, looks=kind.name != BLIND)
+
+        yield Plan(f"{name} {kind.name}", count, kind.pause, kind.target == "/", make)
 
 
 def http2(name: str, connect: Connect, long_seconds: float) -> Iterator[Plan]:
     """The same over HTTP/2."""
     for kind, count in kinds(long_seconds):
-        quick = kind.target == "/"
-        yield Plan(f"{name} {kind.name}", count, kind.pause, quick, lambda p, k=kind: Http2(k, connect, p))  # type: ignore[misc]
+
+        def make(pause: Pause, kind: Kind = kind) -> Sender:
+            return Http2(kind, connect, pause)
+
+        yield Plan(f"{name} {kind.name}", count, kind.pause, kind.target == "/", make)
 
 
 class Mixed:

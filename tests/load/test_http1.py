@@ -113,6 +113,17 @@ def test_a_kept_connection_that_was_closed_before_is_seen_in_time(tls: Tls) -> N
         assert server.connections == 2
 
 
+def test_one_that_does_not_look_sends_into_a_closed_connection(tls: Tls) -> None:
+    with serving(answers(OK), tls.server) as server:
+        connect = connector(server.address, LONG, tls.client)
+        kind = Kind("idle", kept=True)
+        with closing(Http1(server.address, kind, connect, lambda _: None, looks=False)) as client:
+            assert client.request().kind == "ok"
+            server.threads[1].join(LONG)
+            assert [client.request().kind for _ in range(2)] == ["reused", "ok"]
+            assert server.connections == 2
+
+
 def test_a_server_that_says_nothing_is_a_timeout(tls: Tls) -> None:
     def handle(sock: socket.socket) -> None:
         while read_head(sock):

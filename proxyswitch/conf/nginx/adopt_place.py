@@ -89,9 +89,12 @@ def _comment_above(document: Document, directive: Directive) -> int:
     """Where a directive begins, with the comment lines right above it that are indented as it is."""
     data, at = document.data, directive.start
     indent = data[line_span(data, at).start : at]
+    siblings = (directive.parent.body or []) if directive.parent else document.directives
+    outer = directive.parent.open if directive.parent else 0
+    floor = max([d.end for d in siblings if d.end <= at], default=outer)
     while not indent.strip():
-        line = line_span(data, max(0, line_span(data, at).start - 1))
-        if line.end > at or not data.startswith(indent + b"#", line.start):
+        line = line_span(data, max(floor, line_span(data, at).start - 1))
+        if line.start < floor or line.end > at or not data.startswith(indent + b"#", line.start):
             break
         at = line.start + len(indent)
     return at

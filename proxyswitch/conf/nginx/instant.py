@@ -21,6 +21,7 @@ BLUE, GREEN = "blue", "green"
 SLOTS = (BLUE, GREEN)
 _MARK = b"/green/$"
 _TEST = re.compile(r"(/.*)/green/\$(\w+)\)\Z", re.ASCII)
+_LOG = re.compile(rb"access_log\s[^;]*[\s\"']proxyswitch\b")
 
 
 class Lookup(NamedTuple):
@@ -71,6 +72,11 @@ def _find(config: Config) -> Iterator[InstantPool]:
         if all(len(side) == 1 for side in sides):
             _same_flag(name, lookups)
             yield InstantPool(name, lookups[0].flags, sides[0][0], sides[1][0], tuple(lookups))
+
+
+def may_have_log(config: Config) -> bool:
+    """Whether a pool may have a log of its tries: a cheap look, so that a switch of one without it costs no more."""
+    return any(_LOG.search(document.data) for document in config.documents.values())
 
 
 def _lookups(document: Document) -> Iterator[Lookup]:
