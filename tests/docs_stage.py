@@ -1,9 +1,9 @@
 """Where the examples of the documentation run: a private nginx or HAProxy, under the names that the pages use.
 
-`pool`, `instant` and `app` have an nginx, `haproxy` and `haproxy_app` an HAProxy. All have the pool app_backend with
-127.0.0.1:3001 in it; in HAProxy that is the server blue, and green is there too, disabled. In `instant` the pool was moved
-to instant mode, with port 3002 as green. In `pool`, `instant` and `haproxy`, version 1 answers on port 3001 and version 2 on
-port 3002; in the others, the app web was started in slot blue as version 1, and green is empty. nginx listens on port 8080.
+`haproxy` and `haproxy_app` have an HAProxy, the others an nginx, on port 8080. All have the pool app_backend with
+127.0.0.1:3001 in it; in HAProxy that is the server blue, and green is there too, disabled. In `instant` and `instant_app`
+the pool was moved to instant mode, with port 3002 as green. In those with `app` the app web was started in slot blue as
+version 1, and green is empty; in the others version 1 answers on port 3001 and version 2 on port 3002.
 """
 
 from __future__ import annotations
@@ -70,6 +70,20 @@ with socket.socket(socket.AF_UNIX) as sock:
     print(b"".join(iter(lambda: sock.recv(65536), b"")).decode(), end="")
 """
 
+CURL = """\
+import http.client, sys, urllib.parse
+url, words = urllib.parse.urlsplit(sys.argv[-1]), sys.argv[1:-1]
+source = words[words.index("--interface") + 1] if "--interface" in words else "127.0.0.1"
+client = http.client.HTTPConnection(url.hostname, url.port, timeout=10, source_address=(source, 0))
+client.request("GET", url.path)
+answer = client.getresponse()
+if "-i" in words or "-si" in words:
+    print("HTTP/1.1", answer.status, answer.reason)
+    print(answer.headers, end="")
+print(answer.read().decode(), end="")
+"""
+
+
 
 class Stage:
     """Where an example runs."""
@@ -77,7 +91,7 @@ class Stage:
     def __init__(self, place: Bench, kind: str) -> None:
         self.place, self.kind = place, kind
         self.proxy = "haproxy" if isinstance(place, HaproxyBench) else "nginx"
-        self.app = kind in ("app", "haproxy_app")
+        self.app = kind.endswith("app")
         self.blue = net.free_port() if self.app else place.instance("1")
         self.green = net.free_port() if self.app else place.instance("2")
         self.config = place.folder / "proxyswitch.toml"
@@ -85,12 +99,14 @@ class Stage:
         alone = 'case "$*" in *--haproxy-socket*) cd /;; esac'  # where no settings name a config
         self._program("proxyswitch", f'{alone}\nexec {shlex.quote(sys.executable)} -m proxyswitch "$@"')
         self._program("git", "echo 3f2a9c1")
+        self._program("stop-the-app", f'case "$1" in {"".join(self._stops())} esac')
+        self._script("curl", CURL)
         place.start()
         if isinstance(place, HaproxyBench):
             self._haproxy_programs(place)
         if self.app:
             assert self.sh("proxyswitch start web:blue --version 1 -q") == [("", 0)]
-        if kind == "instant":
+        if kind.startswith("instant"):
             log = f"{place.folder}/log/app_backend.log"
             Path(log).parent.mkdir()
             words = f"--blue 127.0.0.1:{self.blue} --green 127.0.0.1:{self.green} --log {log}"
@@ -108,10 +124,18 @@ class Stage:
 
     def _haproxy_programs(self, place: HaproxyBench) -> None:
         words = {"folder": str(place.folder), "port": place.port, "command_line": place.command_line}
-        for name, text in (("systemctl", CONTROL.format(**words)), ("socat", SOCAT)):
-            script = place.folder / "bin" / f"{name}.py"
-            script.write_text(text)
-            self._program(name, f'exec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"')
+        self._script("systemctl", CONTROL.format(**words))
+        self._script("socat", SOCAT)
+
+    def _stops(self) -> Iterator[str]:
+        """What ends the instance at a port."""
+        for port, child in zip((self.blue, self.green), self.place.started, strict=False):
+            yield f"*:{port}) kill -9 {child.pid} ;; "
+
+    def _script(self, name: str, text: str) -> None:
+        script = self.place.folder / "bin" / f"{name}.py"
+        script.write_text(text)
+        self._program(name, f'exec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"')
 
     def _program(self, name: str, text: str) -> None:
         path = self.place.folder / "bin" / name

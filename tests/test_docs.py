@@ -137,6 +137,10 @@ PRINTED = {
         "switch --dry-run": "proxyswitch switch app_backend 127.0.0.1:3002 --dry-run --json",
         "switch": "proxyswitch switch app_backend 127.0.0.1:3002 --json",
         "history": "proxyswitch history --json",
+        "canary": (
+            "proxyswitch adopt app_backend --blue 127.0.0.1:3001 --green 127.0.0.1:3002 --log /srv/web/tries.log --yes -q"
+            " && proxyswitch canary app_backend 5% -q && proxyswitch canary app_backend --json"
+        ),
     },
     "haproxy": {
         "show with HAProxy": "proxyswitch show --json",

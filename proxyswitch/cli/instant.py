@@ -104,7 +104,10 @@ def _say_adopted(outcome: Outcome, name: str, *, undo: bool) -> None:
 
 def canary(
     pool: options.Pool,
-    share: Annotated[str, typer.Argument(metavar="PERCENT", help="The share of clients that get the new side, as 5%.")],
+    share: Annotated[
+        str | None,
+        typer.Argument(metavar="[PERCENT]", help="The share of clients that get the new side, as 5%; without: how it does."),
+    ] = None,
     drain: options.Drain = None,
     dry_run: options.DryRun = False,
     force: options.Force = False,
@@ -114,16 +117,30 @@ def canary(
     config: options.Config = "",
     nginx_conf: options.NginxConf = "",
 ) -> None:
-    """Give the new side of a pool in instant mode a share of the clients.
+    """Give the new side of a pool in instant mode a share of the clients, or show how both sides do.
 
     A client stays on its side. A greater share only moves clients to the new side, 0% takes all of them back, 100% ends it.
+    Without PERCENT it shows the tries at each side since the last change, those too that a client never saw.
     """
+    given = Given(config, nginx_conf, None, "", lock_timeout, quiet)
+    if share is None:
+        from proxyswitch.cli.canary import show
+
+        _refuse_without_share({"--drain": drain, "--dry-run": dry_run, "--force": force})
+        show(given, pool, json=json)
+        return
     from proxyswitch.release.intents import Canary
     from proxyswitch.release.pools import Wish
 
-    world, proxy, name = world_for(Given(config, nginx_conf, None, "", lock_timeout, quiet), pool)
+    world, proxy, name = world_for(given, pool)
     wish = Wish(name, Canary(_percent(share)), "weight", proxy, drain=drain or 0.0, force=force)
     pools.change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
+
+
+def _refuse_without_share(given: dict[str, object]) -> None:
+    named = [option for option, value in given.items() if value]
+    if named:
+        raise UsageError(f"{', '.join(named)}: without a percentage nothing is changed", next_step="say one, as 5%")
 
 
 def _percent(text: str) -> int:

@@ -282,12 +282,13 @@ class Nginx:
 
     def _noted(self, candidate: Candidate) -> list[Problem]:
         """Where the log of tries stands before the share changes, so that what came of it can be told."""
-        name, target = candidate.pool.name, candidate.wish.green
-        if target and instant.may_have_log(self._config or self.config()):
+        config, target = self._config or self.config(), candidate.wish.green
+        found = self.instant(candidate.pool.name, config) if target else None
+        if found and instant.may_have_log(config):
             from proxyswitch.proxies import nginx_canary
 
-            return nginx_canary.note(self, name, target)
-        return [nginx_instant.unseen(name)] if nginx_flags.is_canary(target) else []
+            return nginx_canary.note(self, config, found, target)
+        return [nginx_instant.unseen(found.name)] if found and nginx_flags.is_canary(target) else []
 
     def _prepared(self, candidate: Candidate) -> list[Problem]:
         """The flag folder of a pool that goes into instant mode is there before its config is."""

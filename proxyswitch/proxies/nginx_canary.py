@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from proxyswitch.conf.nginx import instant_log
+from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.instant import SLOTS, InstantPool
 from proxyswitch.conf.nginx.instant_log import Logs
-from proxyswitch.errors import ProxyswitchError, UsageError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Problem
 from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_log, nginx_master
 from proxyswitch.proxies.base import Proxy
@@ -64,18 +65,17 @@ def note_of(conf: str, pool: str) -> Path:
     return state.folder() / "canary" / f"{state.key(conf)}-{pool}.json"
 
 
-def note(proxy: Nginx, name: str, target: str) -> list[Problem]:
+def note(proxy: Nginx, config: Config, found: InstantPool, target: str) -> list[Problem]:
     """Note where the log stands, before the flag gets that target. What is in the way is told, and stops nothing."""
     try:
-        found = _instant(proxy, name)
-        paths = _paths(proxy, instant_log.logs(proxy.config(), found))
+        paths = _paths(proxy, instant_log.logs(config, found))
         if not paths:
-            return [nginx_instant.unseen(name)] if nginx_flags.is_canary(target) else []
+            return [nginx_instant.unseen(found.name)] if nginx_flags.is_canary(target) else []
         positions = {path: msgspec.convert(Follower(path).position, Position) for path in paths}
         _keep(proxy, found, Note(target, clock.wall(), positions))
-    except (ProxyswitchError, OSError) as error:
-        what = error.what if isinstance(error, ProxyswitchError) else str(error)
-        return [Problem(f"{what}: so it is not noted where the log stands, and the tries are not counted from this change on")]
+    except (Failed, UsageError, OSError, ValueError) as error:
+        what = error.what if isinstance(error, Failed | UsageError) else str(error)
+        return [Problem(f"{what}: so tries will not be counted from this change on, but from one before")]
     return []
 
 
@@ -170,8 +170,3 @@ def _spelled(endpoint: Endpoint | None) -> list[str]:
     if endpoint is None or endpoint.path:
         return [str(endpoint)] if endpoint else []
     return [str(Endpoint(host, endpoint.port)) for host in net.addresses(endpoint.host)]
-
-
-def as_data(seen: View) -> dict[str, Any]:
-    """The view as data for JSON; times in seconds, null where there is none."""
-    raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Three ways to put a new version in the old one's place: a flag, a reload that is proved, and the usual script."""
+"""Three ways to put a new version in the old one's place: instant mode, a reload that is proved, and the usual script."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from proxyswitch.model import Endpoint
 from proxyswitch.system import net
-from proxyswitch.system.clock import Deadline, now, sleep
-from tests.bench.instant_conf import HOST, INSTANT, PLAIN, config, flags, flip, instant_pools, make_flags, plain_pool, server
+from proxyswitch.system.clock import now, sleep
+from tests.bench.instant_conf import HOST, POOL, adopt, config, pool, site
 from tests.e2e.support import Bench, eventually
 from tests.load import APP
 from tests.load.tls import certificate
 
 SLOTS = ("blue", "green")
-QUIET, LOOK, DRAIN = 1.0, 0.05, 60.0
+DRAIN = 60.0
 USUAL = """\
 set -e
 sed -i s/{old}/{new}/ {pools}
@@ -42,16 +42,20 @@ class Stage:
     def folder(self) -> Path:
         return self.place.folder
 
+    def address(self, number: int) -> str:
+        """Where that version listens: the even ones in one place, the odd ones in the other."""
+        return f"{HOST}:{self.ports[number % 2]}"
+
     def open(self, way: Way) -> None:
         """Version 0 is live, in the first place."""
         certificate(self.folder)
-        make_flags(self.folder)
-        self.place.pools.write_text(way.pools(*self.ports))
-        form = INSTANT if way.instant else PLAIN
-        text = config(self.folder, f"include {self.place.pools};", server(self.folder, self.place.port, form, self.tls))
-        self.place.conf.write_text(text)
+        self.place.pools.write_text(pool(self.address(0)))
+        servers = site(self.folder, self.place.port, self.tls)
+        self.place.conf.write_text(config(self.folder, f"include {self.place.pools};", servers))
         self.begin(0)
         self.place.start()
+        if way.instant:
+            adopt(self.place, self.address(0), self.address(1))
 
     def begin(self, number: int) -> None:
         """Start that version, in the place whose turn it is, and wait until it listens."""
@@ -73,43 +77,23 @@ class Way(NamedTuple):
     """`switch` brings that version in, and comes back when the old one may be stopped (or has stopped it)."""
 
     name: str
-    pools: Callable[[int, int], str]
     instant: bool
     switch: Callable[[Stage, int], None]
 
 
-def by_flag(stage: Stage, number: int) -> None:
-    """One rename, and the wait until nothing has been connected to the old instance for a second."""
-    flip(flags(stage.folder), 100 * (number % 2))
-    wait_for_none(Endpoint(HOST, stage.ports[(number - 1) % 2]))
+def by_slot(stage: Stage, number: int) -> None:
+    """Instant mode: the target is a slot."""
+    _switch(stage, SLOTS[number % 2])
 
 
-def wait_for_none(old: Endpoint) -> None:
-    """Until there was no connection to it for QUIET seconds. Raises AssertionError after DRAIN seconds."""
-    deadline, quiet = Deadline.after(DRAIN), Deadline.after(QUIET)
-    while not quiet.over:
-        assert not deadline.over, f"still connected to {old} after {DRAIN:g} s"
-        if net.connections([old])[old]:
-            quiet = Deadline.after(QUIET)
-        sleep(LOOK)
+def by_address(stage: Stage, number: int) -> None:
+    """A reload: the target is an address."""
+    _switch(stage, stage.address(number))
 
 
-def by_command(target: Callable[[Stage, int], str]) -> Callable[[Stage, int], None]:
-    """`proxyswitch switch POOL TARGET --drain 60s`."""
-
-    def switch(stage: Stage, number: int) -> None:
-        done = stage.place.run("switch", "app_backend", target(stage, number), "--drain", f"{DRAIN:g}s", "--quiet")
-        assert done.code == 0, done.err
-
-    return switch
-
-
-def address(stage: Stage, number: int) -> str:
-    return f"{HOST}:{stage.ports[number % 2]}"
-
-
-def slot(_stage: Stage, number: int) -> str:
-    return SLOTS[number % 2]
+def _switch(stage: Stage, target: str) -> None:
+    done = stage.place.run("switch", POOL, target, "--drain", f"{DRAIN:g}s", "--quiet")
+    assert done.code == 0, done.err
 
 
 def by_script(stage: Stage, number: int) -> None:
@@ -121,24 +105,19 @@ def by_script(stage: Stage, number: int) -> None:
     subprocess.run(["sh", "-c", text], env=env, check=True, capture_output=True, timeout=DRAIN)
 
 
-def plain(port: int, _other: int) -> str:
-    return plain_pool(port)
-
-
 WAYS = (
-    Way("instant: a flag, and the wait", instant_pools, True, by_flag),
-    Way("proxyswitch switch --drain (reload)", plain, False, by_command(address)),
-    Way("sed, reload, sleep 5, kill", plain, False, by_script),
+    Way("switch --drain, instant mode", True, by_slot),
+    Way("switch --drain, by a reload", False, by_address),
+    Way("sed, reload, sleep 5, kill", False, by_script),
 )
 
 
 class Switch(NamedTuple):
-    """When the command of one switch began, and when the old version had been stopped."""
+    """When the command began that put the new version in the old one's place."""
 
     old: str
     new: str
     begun: float
-    stopped: float
 
 
 def rounds(stage: Stage, way: Way, count: int, steady: float) -> list[Switch]:
@@ -150,6 +129,6 @@ def rounds(stage: Stage, way: Way, count: int, steady: float) -> list[Switch]:
         begun = now()
         way.switch(stage, number)
         stage.end(number - 1)
-        done.append(Switch(str(number - 1), str(number), begun, now()))
+        done.append(Switch(str(number - 1), str(number), begun))
     sleep(steady)
     return done

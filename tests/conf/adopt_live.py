@@ -190,7 +190,7 @@ def pair(folder: Path, apps: Two, text: str, http: str = "", **wish: Any) -> Ite
         _adopt(benches[1].conf, str(flags), wish)
         for made in benches:
             made.start()
-        yield Pair(*benches, flags)
+        yield Pair(benches[0], benches[1], flags)
 
 
 def _adopt(conf: Path, flags: str, wish: dict[str, Any]) -> None:

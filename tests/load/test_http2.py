@@ -15,7 +15,7 @@ from proxyswitch.demo.load import Kind, Outcome
 from proxyswitch.model import Endpoint
 from proxyswitch.system import net
 from tests.load.http1 import connector
-from tests.load.http2 import Http2, take_frames
+from tests.load.http2 import Http2, Line, take_frames
 from tests.load.servers import LONG, Handle, Server, reset_at_close, serving
 
 # What a server does with the request on a stream; False closes the connection.
@@ -63,9 +63,17 @@ def server(*does: Do) -> Handle:
         steps = iter(does)
         for stream in peer.requests():
             if not next(steps, lambda *_: False)(peer, stream):
+                leave(sock)
                 return
 
     return handle
+
+
+def leave(sock: socket.socket) -> None:
+    """An end, not a reset: what the client still sends is read first."""
+    sock.shutdown(socket.SHUT_WR)
+    while sock.recv(65536):
+        pass
 
 
 @contextmanager
@@ -93,7 +101,7 @@ def closed(peer: Peer, stream: int) -> bool:
 
 def reset(peer: Peer, stream: int) -> bool:
     reset_at_close(peer.sock)
-    return False
+    raise ConnectionAbortedError
 
 
 def rst_stream(peer: Peer, stream: int) -> bool:
@@ -188,6 +196,7 @@ def test_a_kept_connection_that_was_closed_before_is_seen_in_time() -> None:
     def handle(sock: socket.socket) -> None:
         peer = Peer(sock)
         peer.answer(next(peer.requests()))
+        sock.shutdown(socket.SHUT_WR)
 
     with asking(handle) as (peer, client):
         assert client.request().kind == "ok"
@@ -216,6 +225,20 @@ def test_many_uploads_on_one_connection() -> None:
     with asking(server(*[fine] * 20), Kind("upload", "/", kept=True, trickle=True)) as (peer, client):
         assert [client.request().kind for _ in range(20)] == ["ok"] * 20
         assert peer.connections == 1
+
+
+def test_a_reset_that_shows_in_sending_is_no_plain_end() -> None:
+    """The error of a socket is told once; the next read only says that this is the end."""
+
+    class Gone(socket.socket):
+        def sendall(self, data: object, flags: int = 0) -> None:
+            raise ConnectionResetError("gone")
+
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            return b""
+
+    with Gone() as sock, pytest.raises(ConnectionResetError, match="gone"):
+        Line(sock).receive()
 
 
 def test_frames_are_taken_whole() -> None:

@@ -123,8 +123,13 @@ def _pass(draft: Draft, form: Form, item: Pass, *, raw: bool) -> None:
 
 
 def _servers(draft: Draft, form: Form, passes: Iterable[Pass]) -> None:
-    """The flag at the top of each server block, and the gate at its end."""
+    """The flag at the top of each server block, behind those of other pools, and the gate at its end."""
     for server in {id(item.server): item.server for item in passes}.values():
         closed = any(effective(server, name) for name in ACCESS)
-        adopt_place.at_top(draft, server, adopt_form.server_top(form))
-        adopt_place.at_bottom(draft, server, adopt_form.gate(form, ["satisfy any;", "allow all;"] if closed else []))
+        lines = adopt_form.server_top(form)
+        first = next(node for node in server.body if not adopt_form.is_top(node.name, node.args))
+        if first is server.body[0] or first.document is not server.document:
+            adopt_place.at_top(draft, server, lines)
+        else:
+            adopt_place.before(draft, server, lines, at=first.directive)
+        adopt_place.at_bottom(draft, server, adopt_form.gate(form, adopt_form.EVERYBODY if closed else ()))

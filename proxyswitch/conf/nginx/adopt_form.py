@@ -89,6 +89,7 @@ def buckets(key: str, bucket: str) -> list[str]:
     return [f"split_clients ${key} ${bucket} {{", *rows, "}"]
 
 
+EVERYBODY = ("satisfy any;", "allow all;")
 BUCKET_LINES = (
     "# proxyswitch: the bucket of a client, 0 to 99: a share of the buckets is a share of the clients",
     *buckets("remote_addr", BUCKET),
@@ -125,6 +126,17 @@ def server_top(form: Form) -> list[str]:
         f"set ${v}_gate closed;",
         *([f'set ${v}_raw "";', f"set ${v}_start ${FIRST_URI};"] if form.raw else []),
     ]
+
+
+_TOP_SET = re.compile(r"\$\w+_(slot|gate|raw|start)\Z", re.ASCII)
+_TOP_TEST = re.compile(r"/\S+/green/\$\w+_bucket\)\Z", re.ASCII)
+
+
+def is_top(name: str, args: Sequence[str]) -> bool:
+    """True for a line at the top of a server block that a pool in instant mode has brought."""
+    if name == "set":
+        return bool(args and _TOP_SET.match(args[0]))
+    return name == "if" and args[:1] == ("(-e",) and bool(_TOP_TEST.match(args[-1]))
 
 
 def gate(form: Form, access: Sequence[str] = ()) -> list[str]:

@@ -18,7 +18,7 @@ TLS_NAMES = {"proxy_pass": "proxy_ssl_name", "grpc_pass": "grpc_ssl_name", "uwsg
 HOST = re.compile(rb"\$(?:\{proxy_host\}|proxy_host(?![A-Za-z0-9_]))")
 # These are evaluated before the request is passed on, when $proxy_host is still empty; what it is does not matter.
 BEFORE = frozenset({"set", "if", "return", "rewrite", "log_format", "map", "geo", "split_clients"})
-_COPIED = ("proxy_", "add_header", "add_trailer", "sub_filter", "fastcgi_param")
+COPIED = ("proxy_", "add_header", "add_trailer", "sub_filter", "fastcgi_param")
 
 
 def keep(draft: Draft, location: Node, items: list[Pass], ours: frozenset[Key]) -> list[str]:
@@ -110,7 +110,7 @@ def _with_host(location: Node) -> list[str]:
     found = sorted(names - BEFORE)
     for name in found:
         inherited = [node for node in effective(location, name) if HOST.search(node.raw)]
-        if inherited and not name.startswith(_COPIED):
+        if inherited and not name.startswith(COPIED):
             raise Refused(f'{inherited[0].where}: "{name}" says $proxy_host, which would become another name')
     return [name for name in found if any(HOST.search(node.raw) for node in effective(location, name))]
 

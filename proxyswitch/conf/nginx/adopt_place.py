@@ -48,15 +48,13 @@ def at_top(draft: Draft, block: Node, lines: Sequence[str], *, shared: bool = Fa
     """New lines as the first in a block."""
     document, directive = block.document, block.directive
     data, start, newline = document.data, directive.open + 1, newline_of(document.data)
-    indent = inner_indent(document, directive)
-    text = text_of(document, indent, unit_of(document, directive), lines)
+    text = text_of(document, inner_indent(document, directive), unit_of(document, directive), lines) + newline
     line = line_span(data, start - 1)
     rest = data[start : line.end].strip()
     if not rest or rest.startswith(b"#"):
-        draft.put(block, Span(line.end, line.end), text + newline, shared=shared)
+        draft.put(block, Span(line.end, line.end), text, shared=shared)
     else:
-        end = len(data) - len(data[start:].lstrip(b" \t"))
-        draft.put(block, Span(start, end), newline + text + newline + indent, shared=shared)
+        draft.put(block, Span(start, start), newline + text, shared=shared)
 
 
 def at_bottom(draft: Draft, block: Node, lines: Sequence[str]) -> None:
@@ -65,24 +63,24 @@ def at_bottom(draft: Draft, block: Node, lines: Sequence[str]) -> None:
         return
     document, directive = block.document, block.directive
     data, end, newline = document.data, directive.end - 1, newline_of(document.data)
-    text = text_of(document, inner_indent(document, directive), unit_of(document, directive), lines)
+    text = text_of(document, inner_indent(document, directive), unit_of(document, directive), lines) + newline
     line = line_span(data, end)
     if not data[line.start : end].strip():
-        draft.put(block, Span(line.start, line.start), text + newline)
+        draft.put(block, Span(line.start, line.start), text)
     else:
         start = len(data[:end].rstrip(b" \t"))
-        draft.put(block, Span(start, end), newline + text + newline + indent_of(document, directive))
+        draft.put(block, Span(start, start), newline + text)
 
 
-def before(draft: Draft, node: Node, lines: Sequence[str], *, shared: bool = False) -> None:
-    """New lines before a directive, and before the comment that belongs to it."""
+def before(draft: Draft, owner: Node, lines: Sequence[str], *, at: Directive | None = None, shared: bool = False) -> None:
+    """New lines before a directive, the owner or another in its file, and before the comment that belongs to it."""
     if not lines:
         return
-    document, directive = node.document, node.directive
+    document, directive = owner.document, at or owner.directive
     indent = indent_of(document, directive)
     text = text_of(document, indent, unit_of(document, directive), lines).removeprefix(indent)
-    at = _comment_above(document, directive)
-    draft.put(node, Span(at, at), text + newline_of(document.data) + indent, shared=shared)
+    start = _comment_above(document, directive)
+    draft.put(owner, Span(start, start), text + newline_of(document.data) + indent, shared=shared)
 
 
 def _comment_above(document: Document, directive: Directive) -> int:

@@ -56,14 +56,15 @@ def _is_there(top: list[Node], piece: Piece) -> bool:
 
 def _same(document: Document, directive: Directive, piece: Piece) -> bool:
     ours = parse("\n".join(line for line in piece.lines).encode())
-    return _meaning(document, directive) == _meaning(ours, ours.directives[0])
+    return meaning(document, directive) == meaning(ours, ours.directives[0])
 
 
-def _meaning(document: Document, directive: Directive) -> list[list[bytes]]:
+def meaning(document: Document, directive: Directive) -> list[list[bytes]]:
+    """The words of a directive, and of all inside it."""
     args = document.args(directive)
     if directive.name == b"log_format":  # its words are put together
         args = [args[0], args[1], b"".join(args[2:])] if len(args) > 2 else args
-    return [[directive.name, *args], *(row for child in directive.body or () for row in _meaning(document, child))]
+    return [[directive.name, *args], *(row for child in directive.body or () for row in meaning(document, child))]
 
 
 def _first_in_http(draft: Draft, top: list[Node], pool: Node, lines: Sequence[str]) -> None:
@@ -73,7 +74,7 @@ def _first_in_http(draft: Draft, top: list[Node], pool: Node, lines: Sequence[st
     data, end = http.document.data, line_span(http.document.data, http.directive.open).end
     rest = data[http.directive.open + 1 : end].strip()
     if rest and not rest.startswith(b"#"):
-        adopt_place.before(draft, Node(http.document, http.directive.body[0], http), lines, shared=True)
+        adopt_place.before(draft, http, lines, at=http.directive.body[0], shared=True)
     else:
         adopt_place.at_top(draft, http, lines, shared=True)
 

@@ -77,21 +77,19 @@ def endpoint_of(line: ServerLine) -> Endpoint:
 
 def _fill(upstream: Upstream, wanted: dict[str, list[Endpoint]]) -> None:
     """A slot that was not named gets what is left; where none was, the live ones are blue."""
-    blue, green = wanted["blue"], wanted["green"]
+    named = {name for name, endpoints in wanted.items() if endpoints}
+    given = [endpoint for endpoints in wanted.values() for endpoint in endpoints]
     for line in upstream.lines:
         endpoint = endpoint_of(line)
-        if endpoint in (*blue, *green):
-            continue
-        if not wanted["green"] and (blue or not line.server.live):
-            green = [*green, endpoint]
-        elif not wanted["blue"] and (wanted["green"] or line.server.live):
-            blue = [*blue, endpoint]
-    if not green:
+        name = ("blue" if line.server.live else "green") if not named else "green" if "blue" in named else "blue"
+        if endpoint not in given and name not in named and endpoint not in wanted[name]:
+            wanted[name].append(endpoint)
+    empty = next((name for name in ("green", "blue") if not wanted[name]), "")
+    if empty:
         raise Refused(
-            f"{upstream.where}: all servers of {upstream.name} are live: none is left for the slot green",
-            next_step="say where the other version listens: --green ADDRESS",
+            f"{upstream.where}: no server of {upstream.name} is left for the slot {empty}",
+            next_step=f"say where the other version listens: --{empty} ADDRESS",
         )
-    wanted.update(blue=blue, green=green)
 
 
 def _refuse_stray(upstream: Upstream, wanted: dict[str, list[Endpoint]]) -> None:

@@ -22,10 +22,11 @@ Followed = dict[Key, tuple[str, ...]]  # the files that each include brings
 
 
 class Change(NamedTuple):
-    """Which bytes of which file change."""
+    """Which bytes of which file change; `owner` is the offset of the directive that they belong to."""
 
     real: str
     span: Span
+    owner: int
     shared: bool
 
 
@@ -150,7 +151,7 @@ class Draft:
 
     def put(self, node: Node, span: Span, text: bytes, *, shared: bool = False) -> None:
         """One edit. Raises Refused when the same bytes became something else as they are reached from another place."""
-        key = Change(node.document.real, span, shared)
+        key = Change(node.document.real, span, node.directive.start, shared)
         edit = Edit(span, text)
         if self.edits.setdefault(key, edit) != edit:
             raise _differs(self.owners[key][0], node)
@@ -178,7 +179,7 @@ class Draft:
         out = []
         for name, document in self.documents.items():
             mine = [(key, edit) for key, edit in self.edits.items() if key.real == name and (shared or not key.shared)]
-            mine.sort(key=lambda item: (item[0].span, not item[0].shared))
+            mine.sort(key=lambda item: (item[0].span, not item[0].shared, item[0].owner))
             if mine:
                 out.append(FileEdit(document, tuple(edit for _, edit in mine)))
         return tuple(out)

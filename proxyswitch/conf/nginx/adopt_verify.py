@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from proxyswitch.conf.nginx import adopt_form, adopt_passes, adopt_slots, adopt_tree
-from proxyswitch.conf.nginx.adopt_form import BUCKET, FIRST_URI, LOG_FORMAT, Form
+from proxyswitch.conf.nginx import adopt_form, adopt_keep, adopt_passes, adopt_shared, adopt_slots, adopt_tree
+from proxyswitch.conf.nginx.adopt_form import LOG_FORMAT, Form
+from proxyswitch.conf.nginx.adopt_shared import meaning
 from proxyswitch.conf.nginx.adopt_tree import Node, everything, expand, in_stream
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.pools import Upstream, upstreams
-from proxyswitch.conf.nginx.tree import Directive, Document
+from proxyswitch.conf.nginx.tree import Directive, Document, parse
 from proxyswitch.conf.nginx.verify import UnintendedEdit
 from proxyswitch.model import Endpoint
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 KEPT = frozenset(
     {
         *("proxy_set_header", "grpc_set_header", "proxy_redirect", "proxy_cache_key", "access_log"),
-        *("proxy_ssl_name", "grpc_ssl_name", "uwsgi_ssl_name", "add_header", "add_trailer", "sub_filter"),
+        *("proxy_ssl_name", "grpc_ssl_name", "uwsgi_ssl_name"),
     }
 )
 
@@ -53,6 +55,7 @@ class _Comparison:
         self.before = before
         self.after = after
         self.form = form
+        self.brought = list(_brought(form))
 
     def run(self) -> None:
         self.blocks(self.before.directives, self.after.directives)
@@ -101,28 +104,37 @@ class _Comparison:
 
     def must_be_ours(self, new: Directive) -> None:
         name, words = new.name.decode("utf-8", "replace"), self.after.text(new)
-        if not self.is_ours(new, name, words):
+        if not self.is_ours(new, name):
             raise UnintendedEdit(f'{self.after.where(new)}: the edit would have brought "{name} {" ".join(words)}"')
 
-    def is_ours(self, new: Directive, name: str, words: list[str]) -> bool:
+    def is_ours(self, new: Directive, name: str) -> bool:
         """True for a directive that instant mode brings."""
-        parent, pool = new.parent, self.form.pool
-        inside = parent.name.decode("utf-8", "replace") if parent else ""
-        if "upstream" in (name, inside):
-            return words == [f"{pool}_green"] or name in ("server", "keepalive_timeout")
-        if name in ("split_clients", "map"):
-            return words[-1] in {f"${BUCKET}", f"${FIRST_URI}", f"${self.form.bucket}", f"${self.form.variable}_key"}
-        if name == "location":
-            return words[-1] in (f"/.proxyswitch/{pool}/", f"/.proxyswitch/{pool}.html")
-        if name == "set":
-            return words[0].startswith(f"${self.form.variable}_")
-        if name == "if":
-            return words[:1] == ["(-e"] and words[1].startswith(f"{self.form.flags}/")
-        return (name == "log_format" and words[0] == LOG_FORMAT) or (inside == "location" and name in KEPT)
+        inside = new.parent.name.decode("utf-8", "replace") if new.parent else ""
+        if name == "upstream":
+            return self.after.text(new) == [f"{self.form.pool}_green"]
+        if inside == "upstream":
+            return name in ("server", "keepalive_timeout")
+        return meaning(self.after, new) in self.brought or (inside == "location" and _is_kept(name))
 
     def lost(self, old: Directive) -> UnintendedEdit:
         name = old.name.decode("utf-8", "replace")
         return UnintendedEdit(f'{self.before.where(old)}: the edit would have lost "{name}"')
+
+
+def _brought(form: Form) -> Iterator[list[list[bytes]]]:
+    """The meaning of each directive that instant mode may bring, word for word."""
+    shared = [line for piece in (adopt_shared.BUCKETS, adopt_shared.URI, adopt_shared.LOG) for line in piece.lines]
+    for raw in (True, False):
+        wanted = form._replace(raw=raw)
+        own = [*adopt_form.own_buckets(form), *adopt_form.server_top(wanted), form.gate_test]
+        gates = [line for access in ((), adopt_form.EVERYBODY) for line in adopt_form.gate(wanted, access)]
+        document = parse("\n".join([*shared, *own, *gates]).encode())
+        yield from (meaning(document, directive) for directive in document.directives)
+
+
+def _is_kept(name: str) -> bool:
+    """True for what a location may have to say outright."""
+    return name in KEPT or (name.startswith(adopt_keep.COPIED) and not name.endswith("_pass"))
 
 
 def _refuse_wrong_pools(config: Config, after: Config, wish: Wish) -> None:
@@ -133,6 +145,8 @@ def _refuse_wrong_pools(config: Config, after: Config, wish: Wish) -> None:
         found = [u for u in upstreams(after, f"{wish.pool}_{name}") if u.context == "http"]
         if len(found) != 1 or not _has_slot(found[0], slots, name):
             raise UnintendedEdit(f"the pool {wish.pool}_{name} would not have the servers of its slot")
+    if _settings(after, f"{wish.pool}_blue") != _settings(after, f"{wish.pool}_green"):
+        raise UnintendedEdit(f"the two pools of {wish.pool} would have different settings")
     if any(u.context == "http" for u in upstreams(after, wish.pool)):
         raise UnintendedEdit(f"the pool {wish.pool} would still be there")
 
@@ -143,8 +157,15 @@ def _has_slot(upstream: Upstream, slots: adopt_slots.Slots, name: str) -> bool:
     servers = [line.server for line in upstream.lines]
     live = {s.endpoint for s in servers if not s.backup}
     backup = {s.endpoint for s in servers if s.backup}
-    careless = all("max_fails=0" in s.params for s in servers)
+    careless = all("max_fails=0" in server.params for server in servers)
     return careless and live <= own and bool(live) and other <= backup and live | backup == own | other
+
+
+def _settings(config: Config, name: str) -> list[list[list[bytes]]]:
+    """What a pool says beside its servers; of a zone only the size, for each has one of its own."""
+    pool = next(u for u in upstreams(config, name) if u.context == "http")
+    rows = [meaning(pool.document, d) for d in pool.directive.body or () if d.name != b"server"]
+    return sorted([[row[0][0], *row[0][2:]]] if row[0][0] == b"zone" else row for row in rows)
 
 
 def _endpoints(slot: adopt_slots.Slot) -> set[Endpoint | None]:
@@ -170,7 +191,7 @@ def _refuse_open(node: Node, form: Form) -> None:
     flag = f"{form.flags}/green/${form.bucket})"
     if not location or not _tests(location.body[:1], gate):
         raise UnintendedEdit(f"{node.where}: the location would have no gate")
-    if not server or not _tests(server.body[:2], flag):
+    if not server or not _tests(server.children("if"), flag):
         raise UnintendedEdit(f"{node.where}: the server block would not ask for the flag")
     gates = {child.args[-1] for child in server.children("location") if child.args}
     if not {f"/.proxyswitch/{form.pool}/", f"/.proxyswitch/{form.pool}.html"} <= gates:

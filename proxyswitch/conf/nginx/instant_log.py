@@ -1,4 +1,4 @@
-"""Where nginx logs the tries of a pool in instant mode: the `access_log FILE proxyswitch` of the locations that pass to it."""
+"""Where nginx logs the tries of a pool in instant mode: `access_log FILE proxyswitch` in the locations that pass to it."""
 
 from __future__ import annotations
 
