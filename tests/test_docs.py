@@ -142,6 +142,11 @@ PRINTED = {
             " && proxyswitch canary app_backend 5% -q && proxyswitch canary app_backend --json"
         ),
     },
+    "instant": {
+        "show in instant mode": "proxyswitch show --json",
+        "maintenance": "proxyswitch maintenance app_backend on --json",
+        "adopt": "proxyswitch adopt app_backend --undo --yes --json",
+    },
     "haproxy": {
         "show with HAProxy": "proxyswitch show --json",
         "switch with HAProxy": "proxyswitch switch app_backend green --json",

@@ -23,7 +23,6 @@ from proxyswitch.system import net
 from proxyswitch.system.clock import Deadline, now
 
 if TYPE_CHECKING:
-    import socket
     from http.client import HTTPConnection, HTTPResponse
 
 PEEK = 2  # MSG_PEEK: look at what has arrived, and leave it there
@@ -159,13 +158,13 @@ class Client:
 
         connection = HTTPConnection(self.address.host or "localhost", self.address.port or None)
         connection.auto_open = 0  # it must never connect again by itself
-        connection.sock = self.open()
+        self.attach(connection)
         self._connection = connection
         return connection
 
-    def open(self) -> socket.socket:
-        """A fresh connection; a subclass may put TLS around it. Raises OSError."""
-        return net.connect(self.address, self.timeout)
+    def attach(self, connection: HTTPConnection) -> None:
+        """Connect; a subclass may put TLS around it. Raises OSError."""
+        connection.sock = net.connect(self.address, self.timeout)
 
     def _exchange(self, connection: HTTPConnection, *, fresh: bool) -> Outcome:
         """Send, and tell an answer that never began from one that broke off: only the first may be harmless."""

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from socketserver import BaseRequestHandler, BaseServer, TCPServer, ThreadingTCPServer
 from typing import Any, NamedTuple
 
 from proxyswitch.conf.nginx import adopt, chain
@@ -81,15 +83,9 @@ class _App(BaseHTTPRequestHandler):
 def app(slot: str) -> Iterator[ThreadingHTTPServer]:
     """An app on a port of the kernel's choice; `server_close` ends it before."""
     handler = type("App", (_App,), {"slot": slot})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, served(server):
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server
 
 
 @dataclass
@@ -159,18 +155,57 @@ def make_flags(folder: Path) -> Path:
     return flags
 
 
+Taken = Queue[tuple[str, bytes]]
+
+
+class Listener(ThreadingTCPServer):
+    """Takes the beginning of what comes, with the name of its slot, and hangs up."""
+
+    daemon_threads = True
+
+    def __init__(self, slot: str, taken: Taken) -> None:
+        self.slot = slot
+        self.taken = taken
+        super().__init__(("127.0.0.1", 0), _Taker)
+
+
+class _Taker(BaseRequestHandler):
+    server: Listener
+
+    def handle(self) -> None:
+        self.server.taken.put((self.server.slot, self.request.recv(4096)))
+
+
+@contextmanager
+def listeners(taken: Taken) -> Iterator[Two]:
+    """Two slots that only take what comes."""
+    with Listener("blue", taken) as blue, served(blue), Listener("green", taken) as green, served(green):
+        yield Two(blue, green)
+
+
+@contextmanager
+def served(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
 class Two(NamedTuple):
     """Two apps, and the config of a pool of them."""
 
-    blue: ThreadingHTTPServer
-    green: ThreadingHTTPServer
+    blue: TCPServer
+    green: TCPServer
 
     @property
     def pool(self) -> str:
         return f"    upstream app {{ server {address(self.blue)}; server {address(self.green)} down; }}\n"
 
 
-def address(server: ThreadingHTTPServer) -> str:
+def address(server: TCPServer) -> str:
     return f"127.0.0.1:{server.server_address[1]}"
 
 

@@ -299,3 +299,5 @@ def test_warnings(adopted: Adopter) -> None:
 def test_values_that_name_the_pool_where_no_pass_takes_a_variable(adopted: Adopter) -> None:
     http = "map $uri $x { default app; }\nserver { listen 8081; server_name app; location /app { return 200 app; } }\n"
     assert not adopted(site(PLAIN, http=http)).warnings
+    other = "map $uri $y { default 127.0.0.1:9; }\nserver { listen 8082; location / { proxy_pass http://$y; } }\n"
+    assert not adopted(site(PLAIN, http=http + other)).warnings

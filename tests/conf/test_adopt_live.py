@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
-from tests.conf.adopt_live import Pair, Two, app, pair
+from tests.conf.adopt_live import Pair, Taken, Two, app, listeners, pair
 from tests.e2e.support import eventually
 
 PATHS = [
@@ -19,6 +20,7 @@ PATHS = [
     "/api/x%2Fy?z",
     "/old/x%2Fy?z=1",
     "/moved/here",
+    "/by/default/moved",
     "/try/a%2Fb",
     "/named/a%2Fb",
     "/re/42/x%2Fy",
@@ -222,3 +224,33 @@ def test_the_log_stands_beside_the_persons_own(tmp_path: Path, apps: Two, nginx_
         assert own.read_text().count("GET /a ") == 2
         assert loud.read_text().count("GET /loud ") == 2
         assert "GET /quiet" not in own.read_text() + loud.read_text()
+
+
+PROTOCOLS = {
+    "fastcgi_pass app;": b"\x01\x01",
+    "uwsgi_pass uwsgi://app;": b"\x00",
+    "scgi_pass app;": b"",
+    "grpc_pass grpc://app;": b"PRI * HTTP/2.0",
+    "proxy_pass https://app;": b"\x16\x03",
+}
+
+
+@pytest.mark.parametrize("line", PROTOCOLS)
+def test_other_protocols_reach_the_slot_as_well(line: str, tmp_path: Path, nginx_binary: str) -> None:
+    taken: Taken = Queue()
+    with listeners(taken) as both, pair(tmp_path, both, f"location / {{ {line} }}\n") as site:
+        for share, slots in ((0, ["blue", "green"]), (100, ["green", "blue"])):
+            site.switch(share)
+            assert site.get("/").status == 502
+            found = [taken.get(timeout=20) for _ in slots]  # who hangs up is followed by the backup
+            assert [slot for slot, _ in found] == slots
+            assert all(said and said.startswith(PROTOCOLS[line]) for _, said in found)
+
+
+def test_the_name_for_tls_is_the_pools(tmp_path: Path, nginx_binary: str) -> None:
+    taken: Taken = Queue()
+    line = "location / { proxy_pass https://app; proxy_ssl_server_name on; }\n"
+    with listeners(taken) as both, pair(tmp_path, both, line) as site:
+        site.get("/")
+        _, hello = taken.get(timeout=20)
+        assert b"\x00\x00\x00\x08\x00\x06\x00\x00\x03app" in hello  # the extension server_name of a ClientHello

@@ -50,6 +50,14 @@ CASES: dict[str, tuple[str, str]] = {
         site(PLAIN, http="map $uri $x { default http://app; }\nserver { listen 81; location / { proxy_pass $x; } }\n"),
         "conf:5: a variable can be app here",
     ),
+    "a map of a set": (
+        site(
+            PLAIN,
+            http="map $uri $x { default app; }\n"
+            "server { listen 81; location / { set $y a$x; set $z $x; proxy_pass http://$z; } }\n",
+        ),
+        "conf:5: a variable can be app here",
+    ),
     "a split": (
         site(PLAIN, http="split_clients $uri $x { * app; }\nserver { listen 81; location / { proxy_pass http://$x; } }\n"),
         "conf:5: a variable can be app here",
@@ -150,6 +158,7 @@ def test_a_shared_name_that_is_taken(adopted: Adopter) -> None:
         ("state /x;", '"state"'),
         ("ntlm;", '"ntlm"'),
         ("check interval=1;", '"check"'),
+        ("", '"health_check" needs a pool by its name'),
         ("server a:1 resolve;", 'a server line with "resolve" cannot be put in two pools'),
         ("server a service=http;", 'a server line with "service=http"'),
         ("server a:1 route=a;", 'a server line with "route=a"'),
@@ -157,7 +166,8 @@ def test_a_shared_name_that_is_taken(adopted: Adopter) -> None:
 )
 def test_what_this_nginx_does_not_know(line: str, message: str, adopted: Adopter) -> None:
     """Of the commercial version, of newer ones, or of others' modules."""
-    assert message in refused(adopted, site(PLAIN, pool(line)), accepted=False, green=(GREEN, "a:1", "a:80"))
+    text = site(f"{PLAIN}{'' if line else ' health_check;'}", pool(line))
+    assert message in refused(adopted, text, accepted=False, green=(GREEN, "a:1", "a:80"))
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ class Http1(Client):
         super().__init__(address, kind, 0.0, pause)
         self._dial, self._looks = connect, looks
 
-    def open(self) -> socket.socket:
-        return self._dial()
+    def attach(self, connection: HTTPConnection) -> None:
+        connection.sock = self._dial()
 
     def _still_open(self) -> HTTPConnection | None:
         kept = self._connection

@@ -19,6 +19,7 @@ from proxyswitch.conf.nginx import (
     adopt_shared,
     adopt_slots,
     adopt_upstream,
+    adopt_uses,
 )
 from proxyswitch.conf.nginx.adopt_form import Form
 from proxyswitch.conf.nginx.adopt_passes import Pass
@@ -71,7 +72,7 @@ def adopt(config: Config, wish: Wish) -> Adoption:
     adopt_upstream.check(pool, upstream.lines)
     slots = adopt_slots.slots(upstream, wish.blue, wish.green)
     passes = adopt_passes.passes(top, wish.pool)
-    adopt_passes.refuse_other_uses(top, wish.pool)
+    adopt_uses.refuse_others(top, wish.pool)
     adopt_checks.refuse_places(passes)
     plain = _rewritten(passes)
     form = form._replace(raw=any(item.kind == "proxy_pass" and item.node.key not in plain for item in passes))

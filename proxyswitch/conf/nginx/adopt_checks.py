@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from proxyswitch.conf.nginx import adopt_form, adopt_keep, adopt_passes
+from proxyswitch.conf.nginx import adopt_form, adopt_keep, adopt_uses
 from proxyswitch.conf.nginx.adopt_form import Form
 from proxyswitch.conf.nginx.adopt_passes import Pass
 from proxyswitch.conf.nginx.adopt_tree import Node, Refused, effective, location_of
@@ -90,7 +90,7 @@ def warnings(top: list[Node], passes: list[Pass]) -> Iterator[Problem]:
     for node in adopt_keep.formats(top):
         if any(item.kind == "proxy_pass" for item in passes):
             yield Problem(f"{node.where}: $proxy_host in this log will be the name of the slot's pool")
-    for node in adopt_passes.variable_passes(top):
+    for node in adopt_uses.from_requests(top):
         yield Problem(
             f"{node.where}: {node.name} {node.args[0]} takes its target from a request: if that can be the pool's name, it"
             " will find it no more"

@@ -132,6 +132,11 @@ _TOP_SET = re.compile(r"\$\w+_(slot|gate|raw|start)\Z", re.ASCII)
 _TOP_TEST = re.compile(r"/\S+/green/\$\w+_bucket\)\Z", re.ASCII)
 
 
+def is_slot(variable: str) -> bool:
+    """True for the variable of a pass to a pool in instant mode."""
+    return variable.endswith("_slot")
+
+
 def is_top(name: str, args: Sequence[str]) -> bool:
     """True for a line at the top of a server block that a pool in instant mode has brought."""
     if name == "set":

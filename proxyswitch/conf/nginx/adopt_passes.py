@@ -18,9 +18,6 @@ SCHEMES = {
 }
 SECURE = frozenset({"https", "grpcs", "suwsgi"})
 _TARGET = re.compile(r"(?:(\w+)://)?([^/:$?\s]+)(.*)\Z", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{?(\w+)", re.ASCII)
-# What gives a variable its value: its own arguments, or the lines in its braces.
-_SETTERS = ("set", "map", "geo", "split_clients")
 
 
 class Pass(NamedTuple):
@@ -75,7 +72,7 @@ def _pass(node: Node, pool: str) -> Iterator[Pass]:
 
 def passes_to(node: Node, pool: str) -> bool:
     """True when a pass names the pool."""
-    return _names(node.args[:1], pool)
+    return names(node.args[:1], pool)
 
 
 def _rest(node: Node, rest: str) -> Refused:
@@ -86,52 +83,7 @@ def _rest(node: Node, rest: str) -> Refused:
     )
 
 
-def refuse_other_uses(top: list[Node], pool: str) -> None:
-    """Raise Refused where the pool's name is used in a way that would break when the name is gone."""
-    nodes = [node for node in everything(top) if not in_stream(node)]
-    for node in nodes:
-        if node.name.endswith("_pass") and node.name not in SCHEMES and _names(node.args, pool):
-            raise Refused(f'{node.where}: "{node.name}" passes to {pool} too, and cannot be switched')
-    dynamic = _by_variable(nodes)
-    if dynamic:
-        _refuse_values(nodes, pool, dynamic)
-
-
-def _by_variable(nodes: list[Node]) -> Node | None:
-    """A pass to wherever a variable says."""
-    return next((n for n in nodes if n.name.endswith("_pass") and n.args and _VARIABLE.search(n.args[0])), None)
-
-
-def _refuse_values(nodes: list[Node], pool: str, dynamic: Node) -> None:
-    for node in nodes:
-        if (_sets(node) and _names(node.args, pool)) or (_is_code(node) and pool.encode() in node.raw):
-            raise Refused(
-                f'{node.where}: a variable can be {pool} here, and "{dynamic.name} {dynamic.args[0]}" at {dynamic.where}'
-                " passes to a variable",
-                next_step="name the pool in the pass itself",
-            )
-
-
-def _sets(node: Node) -> bool:
-    return node.name == "set" or (node.parent is not None and node.parent.name in _SETTERS)
-
-
-def _is_code(node: Node) -> bool:
-    return "_by_lua" in node.name or node.name.startswith(("js_", "perl"))
-
-
-def _names(args: tuple[str, ...], pool: str) -> bool:
+def names(args: tuple[str, ...], pool: str) -> bool:
     """True when an argument is the pool's name, or a URL of it."""
     targets = (_TARGET.match(arg) for arg in args)
     return any(match and match[2].lower() == pool.lower() for match in targets)
-
-
-def variable_passes(top: list[Node]) -> Iterator[Node]:
-    """Passes to a variable that no `set`, `map`, `geo` or `split_clients` gives its value."""
-    nodes = [node for node in everything(top) if not in_stream(node)]
-    known = {name for node in nodes if node.name in _SETTERS for arg in node.args for name in _VARIABLE.findall(arg)}
-    for node in nodes:
-        if node.name.endswith("_pass") and node.args:
-            names = _VARIABLE.findall(node.args[0].partition("://")[2] or node.args[0])
-            if names and not set(names[:1]) <= known:
-                yield node
