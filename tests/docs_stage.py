@@ -77,12 +77,9 @@ source = words[words.index("--interface") + 1] if "--interface" in words else "1
 client = http.client.HTTPConnection(url.hostname, url.port, timeout=10, source_address=(source, 0))
 client.request("GET", url.path)
 answer = client.getresponse()
-if "-i" in words or "-si" in words:
-    print("HTTP/1.1", answer.status, answer.reason)
-    print(answer.headers, end="")
-print(answer.read().decode(), end="")
+head = f"HTTP/1.1 {answer.status} {answer.reason}\\n{answer.headers}" if "-si" in words else ""
+print(head + answer.read().decode(), end="")
 """
-
 
 
 class Stage:

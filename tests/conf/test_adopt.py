@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from proxyswitch.conf.nginx import instant
-from tests.conf.adopt_helpers import FLAGS, GREEN, HEAD, POOL, Adopter, site
-from tests.nginx_check import Nginx
+from proxyswitch.conf.nginx import adopt, chain, instant
+from tests.conf.adopt_helpers import FLAGS, GREEN, HEAD, POOL, Adopter, edited, site, wanted_of
+from tests.nginx_check import Nginx, copy_fixture, make_certificate
 
 PLAIN = "proxy_pass http://app; proxy_set_header Host $host; proxy_redirect off;"
 LOCATION = "location / { " + PLAIN + " }"
@@ -76,6 +76,13 @@ server {{
         set $app_retry "";
         if ($realpath_root ~ "/retry-(\\d+)[^/]*$") {{ set $app_retry $1; }}
         add_header Retry-After $app_retry always;
+    }}
+    location = /.proxyswitch/app.check {{
+        if ($remote_addr != $server_addr) {{ return 404; }}
+        set $app_seen "no flag seen";
+        if (-e {FLAGS}/green) {{ set $app_seen "flag seen"; }}
+        default_type text/plain;
+        return 200 "$app_slot, $app_seen";
     }}
 }}
 }}
@@ -294,6 +301,33 @@ def test_warnings(adopted: Adopter) -> None:
     assert "nginx.conf:7: proxy_pass http://$name takes its target from a request" in warnings
     assert "a switch takes up to 60s" in adopted(site(PLAIN, server="    open_file_cache max=9;\n")).warnings
     assert not adopted(site(PLAIN, http="open_file_cache off;\n")).warnings
+
+
+def test_a_pool_of_stream_with_the_same_name_stays(adopted: Adopter) -> None:
+    stream = "stream { upstream app { server 127.0.0.1:5432; } server { listen 5433; proxy_pass app; } }\n"
+    text = site(PLAIN).replace("http {", f"{stream}http {{")
+    assert stream in adopted(text).text()
+
+
+FIXTURES_ADOPTED = {"odd": ["app", "windows"], "plain": ["app"], "sites": ["app", "app2", "app_backend", "app_backend_v2"]}
+
+
+@pytest.mark.parametrize("name", FIXTURES_ADOPTED)
+def test_fixtures(name: str, tmp_path: Path, nginx: Nginx) -> None:
+    conf = copy_fixture(name, tmp_path)
+    if name == "sites":
+        make_certificate(conf.parent / "certs")
+    config = chain.load(str(conf))
+    for pool in FIXTURES_ADOPTED[name]:
+        wanted = wanted_of(pool=pool, green=("127.0.0.1:9999",))
+        made = adopt.adopt(config, wanted)
+        after = edited(config, made.edits)
+        adopt.verify(config, after, wanted)
+        for document in after.documents.values():
+            Path(document.real).write_bytes(document.data)
+        assert nginx.test(conf).returncode == 0
+        undone = edited(after, adopt.undo(after, made.record))
+        assert {r: d.data for r, d in undone.documents.items()} == {r: d.data for r, d in config.documents.items()}
 
 
 def test_values_that_name_the_pool_where_no_pass_takes_a_variable(adopted: Adopter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
@@ -90,6 +91,19 @@ def test_the_flag_switches_at_once(site: Pair) -> None:
         assert {site.get(path).slot for path in PATHS} == {slot}
         assert site.get("/if/x", "PUT", "a").slot == slot
     assert site.instant.workers.active == master
+
+
+def test_nginx_says_what_it_sees_of_the_flag(site: Pair) -> None:
+    path = "/.proxyswitch/app.check"
+    assert site.get(path).body == b"app_blue, flag seen"
+    site.switch(100)
+    assert site.get(path).body == b"app_green, flag seen"
+    (site.flags / "green").unlink()
+    assert site.get(path).body == b"app_blue, no flag seen"
+    away = http.client.HTTPConnection("127.0.0.1", site.instant.port, timeout=20, source_address=("127.0.0.9", 0))
+    away.request("GET", path)
+    assert away.getresponse().status == 404
+    away.close()
 
 
 def test_a_client_without_a_flag_goes_to_blue(site: Pair) -> None:
@@ -254,3 +268,30 @@ def test_the_name_for_tls_is_the_pools(tmp_path: Path, nginx_binary: str) -> Non
         site.get("/")
         _, hello = taken.get(timeout=20)
         assert b"\x00\x00\x00\x08\x00\x06\x00\x00\x03app" in hello  # the extension server_name of a ClientHello
+
+
+BEHIND = """\
+        set_real_ip_from 127.0.0.1;
+        real_ip_header X-Client;
+        location / { proxy_pass http://app; }
+"""
+CLIENTS = {
+    "10.1.2.3": ("8-10", "16-10.1", "24-10.1.2", "10.1.2.3"),
+    "2001:db8:1:2:3:4:5:6": ("16-2001", "32-2001:db8", "48-2001:db8:1", "64-2001:db8:1:2", "2001:db8:1:2:3:4:5:6"),
+    "2001:db8::7": ("16-2001", "32-2001:db8", "2001:db8::7"),
+    "2001::7": ("16-2001", "2001::7"),
+    "::1": ("::1",),
+}
+OTHERS = ("8-1", "8-101", "16-10.10", "24-10.1.20", "10.1.2.30", "16-200", "32-2001:db", "64-2001:db8:1:20", "8-", "16-")
+
+
+def test_networks_are_told_by_the_begin_of_an_address(tmp_path: Path, apps: Two, nginx_binary: str) -> None:
+    with pair(tmp_path, apps, BEHIND) as site:
+        site.close()
+        allow = site.flags / "retry-120.x" / "allow"
+        for client, names in CLIENTS.items():
+            assert site.get("/", X_Client=client).status == 503
+            for name in (*names, *OTHERS):
+                (allow / name).touch()
+                assert site.get("/", X_Client=client).status == (200 if name in names else 503), name
+                (allow / name).unlink()

@@ -9,7 +9,7 @@ import pytest
 
 from proxyswitch.conf.nginx import adopt, chain
 from proxyswitch.conf.nginx.adopt import Refused
-from tests.conf.adopt_helpers import BLUE, FLAGS, GREEN, HEAD, POOL, Adopter, site, wanted_of
+from tests.conf.adopt_helpers import BLUE, GREEN, HEAD, POOL, Adopter, site, wanted_of
 from tests.nginx_check import Nginx
 
 PLAIN = "proxy_pass http://app;"
@@ -272,4 +272,3 @@ def test_a_log_where_nginxs_own_default_is_not_known(adopted: Adopter) -> None:
     assert "no access_log is in effect" in refused(adopted, text, accepted=False, log="/srv/x.log")
     made = adopted(text, accepted=False, log="/srv/x.log", default_log="/srv/access.log")
     assert "access_log /srv/access.log;\n        access_log /srv/x.log proxyswitch buffer=32k flush=1s;\n" in made.text()
-    assert FLAGS in made.text()

@@ -15,7 +15,7 @@ _FLAGS = re.compile(r"(/[A-Za-z0-9_.-]+)+\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9-]+\Z", re.ASCII)
 _LOG = re.compile(r"/[^\s;{}\"'\\$#]+\Z")
-VARIABLES = ("slot", "gate", "raw", "start", "net1", "net2", "net3", "net4", "retry", "key", "bucket")
+VARIABLES = ("slot", "gate", "raw", "start", "net1", "net2", "net3", "net4", "retry", "seen", "key", "bucket")
 
 
 class Form(NamedTuple):
@@ -145,7 +145,7 @@ def is_top(name: str, args: Sequence[str]) -> bool:
 
 
 def gate(form: Form, access: Sequence[str] = ()) -> list[str]:
-    """The two locations at the end of a server block; `access` lets all see the page where the server keeps some out."""
+    """The locations at the end of a server block; `access` lets all see the page where the server keeps some out."""
     return [
         "",
         f"# proxyswitch: requests for {form.pool} end here while it is closed; those that are allowed go back",
@@ -156,6 +156,9 @@ def gate(form: Form, access: Sequence[str] = ()) -> list[str]:
         "}",
         f"location = /.proxyswitch/{form.pool}.html {{",
         *(f"\t{line}" for line in _page(form, access)),
+        "}",
+        f"location = /.proxyswitch/{form.pool}.check {{",
+        *(f"\t{line}" for line in _check(form)),
         "}",
     ]
 
@@ -191,4 +194,16 @@ def _page(form: Form, access: Sequence[str]) -> list[str]:
         f'set ${v}_retry "";',
         rf'if ($realpath_root ~ "/retry-(\d+)[^/]*$") {{ set ${v}_retry $1; }}',
         f"add_header Retry-After ${v}_retry always;",
+    ]
+
+
+def _check(form: Form) -> list[str]:
+    """What nginx itself sees of the flag; this machine alone may ask."""
+    v = form.variable
+    return [
+        "if ($remote_addr != $server_addr) { return 404; }",
+        f'set ${v}_seen "no flag seen";',
+        f'if (-e {form.flags}/green) {{ set ${v}_seen "flag seen"; }}',
+        "default_type text/plain;",
+        f'return 200 "${v}_slot, ${v}_seen";',
     ]

@@ -139,7 +139,7 @@ def _is_kept(name: str) -> bool:
 
 def _refuse_wrong_pools(config: Config, after: Config, wish: Wish) -> None:
     """Each of the two pools has its slot's servers, the other slot's as backup, and no server counts failures."""
-    plain = upstreams(config, wish.pool)[0]
+    plain = next(u for u in upstreams(config, wish.pool) if u.context == "http")
     slots = adopt_slots.slots(plain, wish.blue, wish.green)
     for name in adopt_slots.SLOTS:
         found = [u for u in upstreams(after, f"{wish.pool}_{name}") if u.context == "http"]
@@ -194,7 +194,7 @@ def _refuse_open(node: Node, form: Form) -> None:
     if not server or not _tests(server.children("if"), flag):
         raise UnintendedEdit(f"{node.where}: the server block would not ask for the flag")
     gates = {child.args[-1] for child in server.children("location") if child.args}
-    if not {f"/.proxyswitch/{form.pool}/", f"/.proxyswitch/{form.pool}.html"} <= gates:
+    if not {f"/.proxyswitch/{form.pool}{end}" for end in ("/", ".html", ".check")} <= gates:
         raise UnintendedEdit(f"{server.where}: the server block would have no place to keep requests in")
 
 
