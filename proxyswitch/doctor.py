@@ -110,8 +110,7 @@ def _instant(proxy: Nginx, pools: list[Pool]) -> Iterator[Finding]:
         wrong = proxy.trouble([pool])
         if bars:
             yield Finding(False, f"pool {pool.name}: {bars}", "or another folder: adopt --undo, then adopt with --flags DIR")
-        step = f"proxyswitch adopt {pool.name} --undo, then adopt it anew"
-        yield from (Finding(False, f"pool {line}", step) for line in wrong)
+        yield from (Finding(False, f"pool {problem.what}", problem.next_step) for problem in wrong)
         if not bars and not wrong:
             serving = ", ".join(dict.fromkeys(s.slot for s in pool.live))
             yield Finding(True, f"pool {pool.name}: instant mode, {serving} serves; flag folder {found.flags}")

@@ -63,7 +63,8 @@ def _show_left(found: list[str], *, json: bool) -> None:
 
 def doctor(
     probe: Annotated[
-        str, typer.Option(metavar="URL", help="Of a site of nginx: asks it by a real request whether it sees each flag.")
+        str,
+        typer.Option(metavar="URL", help="A site of this nginx, straight and not by a CDN: asks whether it sees each flag."),
     ] = "",
     json: options.Json = False,
     quiet: options.Quiet = False,

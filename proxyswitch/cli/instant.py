@@ -65,7 +65,7 @@ def adopt(
     path = str(Path(log).absolute()) if log else ""
     slots = tuple(blue or ()), tuple(green or ())
     intent = Unadopt() if undo else Adopt(*slots, flags, sticky, path)
-    wish = Wish(name, intent, "adopt", proxy)
+    wish = Wish(name, intent, "adopt undone" if undo else "adopt", proxy)
     if dry_run:
         pools.change(world, wish, dry_run=True, json=json, quiet=quiet)
         return
@@ -133,7 +133,7 @@ def canary(
     from proxyswitch.release.pools import Wish
 
     world, proxy, name = world_for(given, pool)
-    wish = Wish(name, Canary(_percent(share)), "weight", proxy, drain=drain or 0.0, force=force)
+    wish = Wish(name, Canary(_percent(share)), "canary", proxy, drain=drain or 0.0, force=force)
     pools.change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 
@@ -179,14 +179,14 @@ def maintenance(
     with unchanged(name):
         page = _page(message) if on else ""
     intent = Maintain(on, page, int(retry_after), tuple(allow or ())) if on else Maintain(False)
-    wish = Wish(name, intent, "maintenance", proxy)
+    wish = Wish(name, intent, f"maintenance {gate}", proxy)
     if dry_run:
         pools.change(world, wish, dry_run=True, json=json, quiet=quiet)
         return
     outcome = pools.done(world, wish)
     closed = world.proxy(proxy).closed(name)
     if json:
-        output.as_json({**pools.facts(outcome, name), "closed": closed})
+        output.as_json({**pools.facts(outcome, name), "closed": closed or None})
     elif not quiet:
         _say_gate(outcome, name, closed)
 

@@ -170,8 +170,8 @@ class Proxy(Protocol):
     def closed(self, pool: str) -> str:
         """Whether the pool is closed for maintenance, in a sentence; empty while it is open."""
 
-    def trouble(self, pools: list[Pool]) -> list[str]:
-        """What is wrong with how these pools are set up, and would show only later: in sentences."""
+    def trouble(self, pools: list[Pool]) -> list[Problem]:
+        """What is wrong with how these pools are set up, and would show only later."""
 
     def allowed(self, candidate: Candidate) -> None:
         """Raise UsageError unless we may write these files and tell the proxy: before anything is changed."""

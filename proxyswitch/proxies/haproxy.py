@@ -333,7 +333,7 @@ class Haproxy:
 
         return haproxy_gate.told(self.config() if self.gating else self.known, pool)
 
-    def trouble(self, pools: list[Pool]) -> list[str]:  # noqa: ARG002  # `seen` and the stage tell it
+    def trouble(self, pools: list[Pool]) -> list[Problem]:  # noqa: ARG002  # `seen` and the stage tell it
         return []
 
     def can_tell(self, token: Any) -> bool:  # noqa: ARG002

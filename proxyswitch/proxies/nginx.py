@@ -10,7 +10,7 @@ from proxyswitch.conf.nginx import chain, instant, pools
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.nginx.pools import Upstream
-from proxyswitch.errors import UsageError
+from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
 from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master, nginx_reload
 from proxyswitch.proxies.base import Adopting, Candidate, Closing, FileChange, Left, NotTaken, Options, Seen, no_pool
@@ -98,8 +98,14 @@ class Nginx:
         return self.master is not None and proc.alive(self.master.process)
 
     def _processes(self) -> list[int]:
-        """The master and all its workers, those that are ending too."""
-        return [self.master.process.pid, *proc.children(self.master.process.pid)] if self.master else []
+        """The master and all its workers, those that are ending too. Raises Failed where we cannot see their connections."""
+        if self.master is None:
+            return []
+        pid = self.master.process.pid
+        theirs, ours = proc.link(pid, "ns/net"), proc.link(os.getpid(), "ns/net")
+        if theirs and theirs != ours:
+            raise Failed(f"nginx (pid {pid}) runs in another network namespace: its connections cannot be counted from here")
+        return [pid, *proc.children(pid)]
 
     # what it says
 
@@ -241,9 +247,9 @@ class Nginx:
         found = self.instant(pool)
         return nginx_gate.told(found.flags) if found else ""
 
-    def trouble(self, pools: list[Pool]) -> list[str]:
+    def trouble(self, pools: list[Pool]) -> list[Problem]:
         found = [self.instant(p.name) for p in pools if p.instant]
-        return [f"{p.name}: {line}" for p in found if p for line in nginx_instant.trouble(p)]
+        return [problem for p in found if p for problem in nginx_instant.trouble(p)]
 
     def allowed(self, candidate: Candidate) -> None:
         if _by_flag(candidate):
@@ -276,9 +282,18 @@ class Nginx:
 
     def stage(self, candidate: Candidate) -> list[Problem]:
         if _by_flag(candidate):
+            self._refuse_barred(candidate.wish.folder)
             nginx_instant.prepare(candidate)
             return [*self._noted(candidate), *self._not_loaded(candidate.pool.name)]
         return [*self._prepared(candidate), *self._tested(candidate)]
+
+    def _refuse_barred(self, folder: str) -> None:
+        """A flag that nginx cannot see would move nothing."""
+        from proxyswitch.proxies import nginx_adopt
+
+        bars = nginx_adopt.barred(self, folder) if self.running() else ""
+        if bars:
+            raise Failed(bars, next_step="do that, then run it again; nginx cannot see the flag until then")
 
     def _noted(self, candidate: Candidate) -> list[Problem]:
         """Where the log of tries stands before the share changes, so that what came of it can be told."""

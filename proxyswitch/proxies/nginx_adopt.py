@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proxyswitch.conf.nginx import adopt, chain, edits, pools
+from proxyswitch.conf.nginx import adopt, adopt_form, chain, edits, pools
 from proxyswitch.conf.nginx.adopt import Adoption
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.edits import FileEdit
+from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.text import apply as apply_edits
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem
@@ -39,6 +40,7 @@ def adoption(proxy: Nginx, pool: str, wish: Adopting) -> Candidate:
     config = proxy.config()
     found = proxy.instant(pool, config)
     if found:
+        _refuse_other_form(config, found, wish)
         return _already(nginx_instant.pool(found), wish)
     folder = os.path.abspath(wish.flags) if wish.flags else str(state.folder() / "flags" / pool)
     wanted = adopt.Wish(pool, wish.blue, wish.green, folder, wish.sticky, wish.log, _default_log(proxy) if wish.log else "")
@@ -50,6 +52,22 @@ def adoption(proxy: Nginx, pool: str, wish: Adopting) -> Candidate:
     after = {change.real: change.after for change in changes}
     plain = proxy.pool(pool)
     return Candidate(plain, PoolChange(pool, ()), changes, lambda: _verify(config, after, wanted), ready)
+
+
+def _refuse_other_form(config: Config, found: InstantPool, wish: Adopting) -> None:
+    """It is in instant mode, and what was asked for besides its slots is not how it is."""
+    text = b"\n".join(document.data for document in config.documents.values())
+    form = adopt_form.form(found.name, found.flags, wish.sticky, wish.log)
+    unlike = {
+        "--flags": wish.flags and os.path.abspath(wish.flags) != found.flags,
+        "--sticky": wish.sticky and f"map ${form.key} ${form.variable}_key ".encode() not in text,
+        "--log": wish.log and form.log_line.encode() not in text,
+    }
+    for option in (name for name, differs in unlike.items() if differs):
+        raise UsageError(
+            f"{found.name} is in instant mode already, with another {option}",
+            next_step=f"first: proxyswitch adopt {found.name} --undo; then adopt it with that",
+        )
 
 
 def _already(now: Pool, wish: Adopting) -> Candidate:
@@ -125,7 +143,12 @@ def _refuse_unreachable(proxy: Nginx, folder: str) -> None:
 
 
 def barred(proxy: Nginx, folder: str) -> str:
-    """What keeps nginx's worker user from the flag folder; empty when nothing does, as far as that can be told."""
+    """What keeps nginx's worker user from the flag folder; empty when nothing does, as far as that can be told.
+
+    A folder that is missing bars nobody: it is made by the next switch.
+    """
+    if not os.path.isdir(folder):
+        return ""
     seen = nginx_worker.worker_identity(proxy.master.process) if proxy.master else None
     return nginx_worker.unreachable(folder, seen or _configured(proxy)) or ""
 
@@ -151,7 +174,7 @@ def plain(proxy: Nginx, pool: str, pick: Callable[[Pool], PoolChange]) -> Candid
     undone = map(_changed, adopt.undo(config, _read_record(proxy, pool)))
     restored = {change.real: change.after for change in undone}
     between = chain.load(config.main, known=config.documents, replaced=restored)
-    upstream = pools.upstreams(between, pool)[0]
+    upstream = next(u for u in pools.upstreams(between, pool) if u.context == "http")
     change = pick(upstream.pool())
     final = restored | {change.real: change.after for change in map(_changed, edits.edit(upstream, change))}
     changes = tuple(

@@ -132,7 +132,8 @@ def stale(candidate: Candidate) -> str:
     """What the flag does not say yet; empty when all is so."""
     links: Links | None = candidate.wish
     unlike = [n for n, target in links.items() if nginx_flags.link(links.folder, n) != target] if links else []
-    return f"the flag of {candidate.pool.name} does not say so yet" if unlike else ""
+    goes = ", ".join(f"{name} goes to {target}" for name, target in links.items() if name in unlike) if links else ""
+    return f"no file of the config changes; in the flag folder {goes}" if unlike else ""
 
 
 def safe(candidate: Candidate) -> None:
@@ -213,7 +214,11 @@ class Watch:
         from proxyswitch.system import net
 
         endpoints = [Endpoint.parse(text) for text in token["endpoints"]]
-        counts = {str(e): n for e, n in net.connections(endpoints, self.owners()).items() if n}
+        try:
+            owners = self.owners()
+        except Failed as error:
+            return Left(1, error.what)
+        counts = {str(e): n for e, n in net.connections(endpoints, owners).items() if n}
         if counts:
             self.idle_since = None
             total = sum(counts.values())
@@ -225,17 +230,18 @@ class Watch:
         return Left(0, f"no connection to {', '.join(token['endpoints'])} any more, for {SETTLE:g} s to be sure")
 
 
-def trouble(found: InstantPool) -> list[str]:
-    """What is wrong with the form or the flag of a pool, in sentences."""
+def trouble(found: InstantPool) -> list[Problem]:
+    """What is wrong with the form or the flag of a pool."""
     out = []
-    if not nginx_flags.link(found.flags, nginx_flags.GREEN):
-        out.append(f"{found.flags}/green is missing: nginx sends all to blue")
-    elif not os.path.isdir(os.path.join(found.flags, nginx_flags.GREEN)):
-        out.append(f"{found.flags}/green leads nowhere: nginx sends all to blue")
+    link = os.path.join(found.flags, nginx_flags.GREEN)
+    if not os.path.isdir(link):
+        says = "leads nowhere" if os.path.islink(link) else "is missing"
+        step = f"set it again: proxyswitch switch {found.name} blue, or green"
+        out.append(Problem(f"{found.name}: {link} {says}: nginx sends all to blue", step))
     for slot, other in ((BLUE, GREEN), (GREEN, BLUE)):
         backups = {line.server.address for line in found.upstream(slot).lines if line.server.backup}
         missing = [line.server.address for line in found.lines(other) if line.server.address not in backups]
         if missing:
-            where = found.upstream(slot).where
-            out.append(f"{where}: {slot} has no backup {', '.join(missing)}: uploads under way can fail at a switch")
+            what = f"{found.upstream(slot).where}: {slot} has no backup {', '.join(missing)}: uploads can fail at a switch"
+            out.append(Problem(f"{found.name}: {what}", "add it there as: server ADDRESS backup max_fails=0;"))
     return out

@@ -19,7 +19,7 @@ from proxyswitch.release.world import World
 from proxyswitch.system import state
 
 RECONCILE = "reconcile"
-POOL_CHANGES = (history.SWITCH, "weight", "set", RECONCILE)
+POOL_CHANGES = (history.SWITCH, "weight", "canary", "set", RECONCILE)
 
 
 @dataclass(frozen=True, slots=True)

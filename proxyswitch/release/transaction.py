@@ -255,4 +255,5 @@ def candidate_of(proxy: Proxy, pool: str, intent: Intent, *, force: bool) -> Can
             return proxy.maintenance(pool, closing)
     now: Pool = proxy.pool(pool)
     change = intents.changes(intent, now, force=force)
-    return proxy.candidate(pool, change) if change.servers else Candidate(now, change)
+    acts = change.servers or now.instant  # a flag can be missing that says the same as none
+    return proxy.candidate(pool, change) if acts else Candidate(now, change)

@@ -179,6 +179,13 @@ class Bench:
         for command in self.commands:
             with command:
                 command.kill()
+        self.end()
+        for child in self.started:
+            child.kill()
+            child.wait()
+
+    def end(self) -> None:
+        """End nginx with its workers."""
         pidfile = self.folder / "nginx.pid"
         if pidfile.exists():
             found = nginx_master.master_at(int(pidfile.read_text() or 0))
@@ -188,9 +195,6 @@ class Bench:
                 if not polling.until(lambda: None if any(map(proc.alive, family)) else True, LIMIT):
                     for process in family:
                         signals.send(process, signals.KILL)
-        for child in self.started:
-            child.kill()
-            child.wait()
 
     # what must not change
 

@@ -95,6 +95,23 @@ def test_the_same_again_is_silent_and_other_slots_are_refused(plain: InstantBenc
     assert (result.code, "its slot blue is" in result.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--flags", "/srv/flags"), ("--sticky", "cookie:user"), ("--log", "/var/log/tries.log")]
+)
+def test_another_form_than_it_has_is_refused(plain: InstantBench, option: str, value: str) -> None:
+    adopted(plain)
+    with plain.nothing_done():
+        result = plain.run("adopt", "app_backend", *slots(plain), option, value, "--yes")
+    assert (result.code, f"with another {option}" in result.err, "--undo" in result.err) == (2, True, True), result.err
+
+
+def test_the_same_form_again_is_silent(plain: InstantBench) -> None:
+    words = ("--sticky", "cookie:user", "--log", str(plain.folder / "tries.log"), "--flags", str(plain.folder / "f"))
+    adopted(plain, *words)
+    again = plain.run("adopt", "app_backend", *slots(plain), *words, "--yes")
+    assert (again.code, again.out, again.err) == (0, "", "")
+
+
 def test_dry_run_shows_the_diff_and_touches_nothing(plain: InstantBench) -> None:
     with plain.nothing_done():
         result = plain.run("adopt", "app_backend", *slots(plain), "--dry-run")
@@ -205,7 +222,7 @@ def test_hash_is_refused(blank: InstantBench) -> None:
 def test_a_flag_folder_that_the_workers_cannot_reach_is_refused(plain: InstantBench) -> None:
     text = plain.conf.read_text()
     plain.conf.write_text(text.replace("user root;", "user www-data;"))
-    plain.stop()
+    plain.end()
     plain.start()
     os.chmod(plain.folder, 0o700)
     with plain.nothing_done():

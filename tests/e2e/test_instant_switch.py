@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -116,12 +118,59 @@ def test_mode_is_checked(instant: InstantBench) -> None:
     assert (result.code, "needs no reload" in result.err) == (2, True)
 
 
+def test_a_flag_folder_that_is_gone_is_made_anew(instant: InstantBench) -> None:
+    shutil.rmtree(instant.flags)
+    shown = instant.run("show")
+    assert "green is missing: nginx sends all to blue" in shown.err
+    assert versions(instant) == {"1"}
+    assert instant.run("switch", "app_backend", "blue").code == 0
+    assert instant.flag == "pct-0"
+    shutil.rmtree(instant.flags)
+    assert instant.run("switch", "app_backend", "green").code == 0
+    assert versions(instant) == {"2"}
+    assert instant.run("show").err == ""
+
+
+@pytest.mark.root
+def test_a_flag_that_nginx_cannot_see_is_not_set(instant: InstantBench) -> None:
+    text = instant.conf.read_text()
+    instant.conf.write_text(text.replace("user root;", "user www-data;"))
+    instant.end()
+    instant.start()
+    with instant.nothing_done():
+        result = instant.run("switch", "app_backend", "green")
+    assert (result.code, "www-data" in result.err, "chmod" in result.err) == (3, True, True), result.err
+    assert (instant.flag, versions(instant)) == ("pct-0", {"1"})
+
+
+@pytest.mark.root
+def test_a_drain_that_cannot_be_seen_is_not_done(instant: InstantBench) -> None:
+    """nginx in a network of its own: its connections are not among ours."""
+    workers = instant.workers
+    argv = ["unshare", "--net", *instant.argv("switch", "app_backend", "green", "--force", "--drain", "2s")]
+    done = subprocess.run(argv, env=instant.environment(), cwd=instant.folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, "another network namespace" in done.stderr) == (5, True), done.stderr
+    assert (instant.flag, instant.workers) == ("pct-100", workers)
+
+
+def test_history_tells_what_was_done(instant: InstantBench) -> None:
+    for words in (("canary", "5%"), ("maintenance", "on"), ("maintenance", "off"), ("switch", "green")):
+        assert instant.run(words[0], "app_backend", *words[1:]).code == 0
+    rows = [line.split("\t") for line in instant.run("history").out.splitlines()[1:]]
+    told = [(row[1], row[-1]) for row in rows]
+    assert told == [
+        ("canary", "blue → blue 95 %, green 5 %"),
+        ("maintenance on", ""),
+        ("maintenance off", ""),
+        ("switch", "blue 95 %, green 5 % → green"),
+    ]
+
+
 def test_the_flag_can_be_set_while_nginx_does_not_run(blank: InstantBench) -> None:
     blank.set_up()
     blank.run("switch", "app_backend", "green")
     running = blank.master
-    blank.stop()
-    blank.started.clear()
+    blank.end()
     assert running
     result = blank.run("switch", "app_backend", "blue", "--force")
     assert (result.code, blank.flag) == (0, "pct-0"), result.err
