@@ -172,7 +172,7 @@ class Server:
 
     def is_at(self, target: str) -> bool:
         """True when `target`, a server's name or an address, means this server."""
-        return target in (self.label, self.address, self.slot) or _same_endpoint(self.endpoint, target)
+        return target in (self.label, self.address, self.slot or self.label) or _same_endpoint(self.endpoint, target)
 
 
 def _same_endpoint(endpoint: Endpoint | None, target: str) -> bool:

@@ -6,16 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from proxyswitch.conf.nginx import chain, instant, pools
+from proxyswitch.conf.nginx import chain, instant
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.instant import InstantPool
-from proxyswitch.conf.nginx.pools import Upstream
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
-from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master, nginx_reload
-from proxyswitch.proxies.base import Adopting, Candidate, Closing, FileChange, Left, NotTaken, Options, Seen, no_pool
-from proxyswitch.proxies.nginx_master import Arguments, Master
-from proxyswitch.proxies.nginx_reload import Generation
+from proxyswitch.proxies import nginx_find, nginx_flags, nginx_instant, nginx_master, nginx_pools, nginx_reload
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, Left, NotTaken, Options, Seen
+from proxyswitch.proxies.nginx_master import Arguments
 from proxyswitch.system import files, proc, signals
 
 # A file that changed this short before the workers started (seconds) was read by them: start times count in 0.01 s.
@@ -30,7 +28,7 @@ class Nginx:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.conf, self.master = self._locate()
+        self.conf, self.master = nginx_find.locate(options)
         if options.mode not in ("", *MODES):
             raise UsageError(f"--mode {options.mode}: nginx has {' and '.join(MODES)}", next_step="leave --mode out")
         self.options = options._replace(conf=self.conf)
@@ -48,46 +46,10 @@ class Nginx:
 
     # where it is
 
-    def _locate(self) -> tuple[str, Master | None]:
-        if self.options.conf:
-            return self._named(self.options.conf)
-        found = nginx_master.masters()
-        confs = {os.path.realpath(_conf_of(m)): m for m in found}
-        if len(confs) > 1:
-            listed = "; ".join(f"pid {m.process.pid} with {_conf_of(m)}" for m in confs.values())
-            raise UsageError(f"several nginx run here: {listed}", next_step="name the config of yours with --nginx-conf")
-        for master in confs.values():
-            return _conf_of(master), master
-        binary = self.binary_file()
-        return nginx_master.conf_of(binary, Arguments()), None
-
-    def _named(self, conf: str) -> tuple[str, Master | None]:
-        path = os.path.abspath(conf)
-        if os.path.isdir(os.path.dirname(path)) and not os.access(os.path.dirname(path), os.X_OK):
-            raise UsageError(f"{path}: no permission to read it", next_step="run it as a user who may")
-        if not os.path.isfile(path):
-            raise UsageError(f"{path}: no such config file", next_step="name the main config, such as nginx.conf")
-        real = os.path.realpath(path)
-        mine = [m for m in nginx_master.masters() if os.path.realpath(_conf_of(m)) == real]
-        if len(mine) > 1:
-            # two masters with one config, as in the midst of an upgrade: the pid file tells which is to be signalled
-            config = chain.load(path)
-            mine = [m for m in mine if m.process.pid == self._pid_in_file(config, m.binary, m.arguments)] or mine
-        return (_conf_of(mine[0]), mine[0]) if mine else (path, None)
-
-    def _pid_in_file(self, config: Config, binary: str, arguments: Arguments) -> int:
-        """The pid in the config's pid file; 0 when there is none."""
-        named = _main_value(config, b"pid") or nginx_master.build(binary).pid
-        try:
-            return int(files.read(os.path.join(nginx_master.prefix_of(binary, arguments), named)))
-        except (OSError, ValueError):
-            return 0
-
     def binary_file(self) -> str:
         """The nginx program. Raises UsageError, with how to install it."""
-        if self.options.binary or not getattr(self, "master", None):
+        if self.options.binary or not self.master:
             return nginx_master.find_binary(self.options.binary)
-        assert self.master  # noqa: S101  # for the type checker: tested above
         return self.master.binary
 
     @property
@@ -115,48 +77,16 @@ class Nginx:
         return self._config
 
     def pools(self) -> list[Pool]:
-        config = self.config()
-        pairs = {_place(found.blue): found for found in instant.find(config)}
-        hidden = {_place(found.green) for found in pairs.values()}
-        return [
-            nginx_instant.pool(pairs[_place(u)]) if _place(u) in pairs else u.pool()
-            for u in pools.upstreams(config)
-            if _place(u) not in hidden
-        ]
+        return nginx_pools.every(self.config())
 
     def pool(self, name: str) -> Pool:
         config = self.config()
         found = self.instant(name, config)
-        return nginx_instant.pool(found) if found else self._upstream(config, name).pool()
+        return nginx_instant.pool(found) if found else nginx_pools.upstream(config, name).pool()
 
     def instant(self, name: str, config: Config | None = None) -> InstantPool | None:
         """The pool of that name when it is in instant mode."""
-        plain = name.removeprefix("http:")
-        return next((p for p in instant.find(config or self._config or self.config()) if p.name == plain), None)
-
-    def _upstream(self, config: Config, name: str) -> Upstream:
-        context, _, plain = name.rpartition(":")
-        found = [u for u in pools.upstreams(config, plain) if context in ("", u.context)]
-        self._refuse_side(plain, config)
-        if not found:
-            known = [u.name for u in pools.upstreams(config)]
-            raise no_pool(name, known, f"{self.conf} and its includes", "it has no upstream at all")
-        if len(found) > 1:
-            places = ", ".join(f"{u.where} ({u.context})" for u in found)
-            raise UsageError(
-                f"the pool {name} is there {len(found)} times: {places}",
-                next_step=f"name it with its context, as http:{plain} or stream:{plain}, or remove one",
-            )
-        return found[0]
-
-    @staticmethod
-    def _refuse_side(name: str, config: Config) -> None:
-        for found in instant.find(config):
-            if name in (found.blue.name, found.green.name):
-                raise UsageError(
-                    f"{name} is one side of the pool {found.name}, which is in instant mode",
-                    next_step=f"name the pool: {found.name}, and its slots blue and green",
-                )
+        return nginx_pools.by_flag(config or self._config or self.config(), name)
 
     def serving(self, pool: Pool) -> Pool:
         return pool
@@ -189,29 +119,10 @@ class Nginx:
         return {}
 
     def candidate(self, name: str, change: PoolChange) -> Candidate:
-        from proxyswitch.conf.nginx import edits
-        from proxyswitch.conf.text import apply as apply_edits
-
         config = self._config or self.config()
         found = self.instant(name, config)
         self._refuse_mode(name, found)
-        if found:
-            return nginx_instant.candidate(found, change)
-        upstream = self._upstream(config, name)
-        other = pools.shared_with(config, upstream)
-        if other:
-            raise UsageError(
-                f"the server lines of {upstream.name} are shared with the pool {other.name} ({other.where}): an edit would"
-                " change both",
-                next_step="give each pool its own include file",
-            )
-        changed = {edit.document.real: apply_edits(edit.document.data, edit.edits) for edit in edits.edit(upstream, change)}
-        return Candidate(
-            upstream.pool(),
-            change,
-            tuple(_file_change(config, real, data) for real, data in changed.items()),
-            lambda: _verify(config, upstream, changed, change),
-        )
+        return nginx_instant.candidate(found, change) if found else nginx_pools.edited(config, name, change)
 
     def _refuse_mode(self, name: str, found: InstantPool | None) -> None:
         """`--mode` names another way than the pool has."""
@@ -273,7 +184,7 @@ class Nginx:
 
     def _refuse_unseen(self) -> None:
         """A master that we may not see would keep its old config while we say that none runs."""
-        pid = self._pid_in_file(self._config or self.config(), self.binary_file(), self.arguments)
+        pid = nginx_find.pid_in_file(self._config or self.config(), self.binary_file(), self.arguments)
         if signals.exists(pid) and not proc.title(pid):
             raise UsageError(
                 f"nginx's pid file names process {pid}, which runs but which this user may not see",
@@ -352,8 +263,9 @@ class Nginx:
     def _now(self) -> Any:
         if not self.master or not self.running():
             return None
+        log = nginx_find.error_log(self._config or self.config(), self.binary_file(), self.arguments)
         nginx_reload.check_generations(nginx_reload.workers(self.master.process), self.options.max_old_workers)
-        return _as_data(nginx_reload.capture(self.master.process, self._error_log()))
+        return nginx_reload.as_data(nginx_reload.capture(self.master.process, log))
 
     def make_way(self, pool: str, names: set[str] | None = None) -> None:
         """There is nothing beside the config."""
@@ -365,13 +277,13 @@ class Nginx:
         if _by_flag(candidate):
             nginx_instant.apply(candidate)
         else:
-            nginx_reload.reload(_as_generation(token).master)
+            nginx_reload.reload(nginx_reload.from_data(token).master)
 
     def prove(self, candidate: Candidate, token: Any) -> Any:
         return nginx_instant.prove(candidate) if _by_flag(candidate) else self._proven(token)
 
     def _proven(self, token: Any) -> Any:
-        before = _as_generation(token)
+        before = nginx_reload.from_data(token)
         nginx_reload.prove(before, max(self.options.reload_timeout, 3 + 10 * self._test_seconds))
         return [[p.pid, p.start] for p in before.active | before.old]
 
@@ -381,11 +293,11 @@ class Nginx:
             nginx_instant.revert(token)
             return
         now = self._now()
-        nginx_reload.reload(_as_generation(now).master)
+        nginx_reload.reload(nginx_reload.from_data(now).master)
         try:
             self._proven(now)
         except NotTaken:
-            if not _untouched(now) or (applied and not _untouched(token)):
+            if not nginx_reload.still(now) or (applied and not nginx_reload.still(token)):
                 raise
 
     # the old side
@@ -420,86 +332,7 @@ class Nginx:
         config = self._config or self.config()
         return any(row[0] <= 1 and row[1] == name for d in config.documents.values() for _, row in verify.rows(d))
 
-    def user(self) -> tuple[str, str]:
-        """The words of the `user` directive; empty where there is none."""
-        words = _main_words(self._config or self.config(), b"user")
-        return words[0] if words else "", words[1] if len(words) > 1 else ""
-
-    def _error_log(self) -> str:
-        """The main error log, if it is a file."""
-        named = _main_value(self._config or self.config(), b"error_log") or self.arguments.error_log
-        named = named or nginx_master.build(self.binary_file()).error_log
-        if named == "stderr" or named.startswith(("syslog:", "memory:")):
-            return ""
-        return os.path.join(nginx_master.prefix_of(self.binary_file(), self.arguments), named)
-
 
 def _by_flag(candidate: Candidate) -> bool:
     """True for a change that the flag of a pool makes; one with files takes a reload."""
     return candidate.pool.instant and not candidate.files
-
-
-def _place(upstream: Upstream) -> tuple[str, int]:
-    return upstream.document.real, upstream.directive.start
-
-
-def _conf_of(master: Master) -> str:
-    return nginx_master.conf_of(master.binary, master.arguments)
-
-
-def _main_value(config: Config, name: bytes) -> str:
-    """The first argument of the last such directive outside all blocks."""
-    return next(iter(_main_words(config, name)), "")
-
-
-def _main_words(config: Config, name: bytes) -> list[str]:
-    """The arguments of the last such directive outside all blocks."""
-    found: list[str] = []
-    for visit in config.visits:
-        for directive in visit.document.directives if not visit.context else ():
-            if directive.name == name:
-                found = visit.document.text(directive) or found
-    return found
-
-
-def _file_change(config: Config, real: str, after: bytes) -> FileChange:
-    document = config.documents[real]
-    return FileChange(document.path, real, document.data, after)
-
-
-def _verify(config: Config, upstream: Upstream, changed: dict[str, bytes], change: PoolChange) -> None:
-    """Is the difference exactly the intended one? Asked of our own parser, then of the second reader."""
-    from proxyswitch.conf import referee
-    from proxyswitch.conf.nginx import verify
-
-    reading = verify.read_again(config, upstream, changed)
-    verify.verify(reading.before, reading.after, reading.upstream, change)
-    for real in {line.document.real for line in reading.upstream.lines} | {reading.upstream.document.real}:
-        if reading.before.documents[real].data is not reading.after.documents[real].data:
-            referee.check(reading.upstream, real, reading.after.documents[real].data, change)
-
-
-def _untouched(token: Any) -> bool:
-    before = _as_generation(token)
-    return proc.alive(before.master) and nginx_reload.untouched(before)
-
-
-def _as_data(generation: Generation) -> dict[str, Any]:
-    def pairs(processes: frozenset[ProcessId]) -> list[list[int]]:
-        return [[p.pid, p.start] for p in processes]
-
-    master = generation.master
-    return {
-        "master": [master.pid, master.start],
-        "active": pairs(generation.active),
-        "old": pairs(generation.old),
-        "log": generation.log,
-        "log_size": generation.log_size,
-    }
-
-
-def _as_generation(token: Any) -> Generation:
-    if token is None:
-        raise NotTaken("nginx does not run")
-    active, old = (frozenset(ProcessId(*pair) for pair in token[key]) for key in ("active", "old"))
-    return Generation(ProcessId(*token["master"]), active, old, token["log"], token["log_size"])

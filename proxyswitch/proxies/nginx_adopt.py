@@ -16,7 +16,7 @@ from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.text import apply as apply_edits
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem
-from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master, nginx_worker
+from proxyswitch.proxies import nginx_find, nginx_flags, nginx_instant, nginx_master, nginx_worker
 from proxyswitch.proxies.base import Adopting, Candidate, FileChange
 from proxyswitch.proxies.nginx_worker import Identity
 from proxyswitch.system import files, state
@@ -155,7 +155,7 @@ def barred(proxy: Nginx, folder: str) -> str:
 
 def _configured(proxy: Nginx) -> Identity:
     """As whom the workers would run: who starts nginx is taken to be who runs us."""
-    user, group = proxy.user()
+    user, group = nginx_find.user(proxy.config())
     return nginx_worker.configured_identity(proxy.binary_file(), user, group, as_root=os.geteuid() == 0)
 
 

@@ -8,7 +8,7 @@ and when old and new were seen side by side or an old one shutting down: that is
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxyswitch import durations, polling
 from proxyswitch.errors import UsageError
@@ -169,3 +169,33 @@ def check_generations(now: Workers, limit: int) -> None:
             " download stays open",
             next_step="wait for them, set worker_shutdown_timeout in nginx.conf, or raise nginx.max_old_workers",
         )
+
+
+def still(token: Any) -> bool:
+    """True when what was captured runs untouched."""
+    before = from_data(token)
+    return proc.alive(before.master) and untouched(before)
+
+
+def as_data(generation: Generation) -> dict[str, Any]:
+    """For a journal."""
+
+    def pairs(processes: frozenset[ProcessId]) -> list[list[int]]:
+        return [[p.pid, p.start] for p in processes]
+
+    master = generation.master
+    return {
+        "master": [master.pid, master.start],
+        "active": pairs(generation.active),
+        "old": pairs(generation.old),
+        "log": generation.log,
+        "log_size": generation.log_size,
+    }
+
+
+def from_data(token: Any) -> Generation:
+    """The reverse. Raises NotTaken for nothing."""
+    if token is None:
+        raise NotTaken("nginx does not run")
+    active, old = (frozenset(ProcessId(*pair) for pair in token[key]) for key in ("active", "old"))
+    return Generation(ProcessId(*token["master"]), active, old, token["log"], token["log_size"])
