@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from proxyswitch.demo.load import Load
 from proxyswitch.model import Endpoint
+from proxyswitch.proxies import nginx_flags
 from proxyswitch.system import net
 from tests.e2e.clients import UPGRADE, Raw, echo_server
-from tests.e2e.instant_support import InstantBench
-from tests.e2e.support import LIMIT, NGINX, eventually
+from tests.e2e.instant_support import CONF_INSTANT, POOLS_INSTANT, InstantBench
+from tests.e2e.support import APP, LIMIT, NGINX, eventually
+from tests.e2e.test_deploy import UNIX_APP
 
 pytest_plugins = ["tests.e2e.instant_fixtures"]
 
@@ -108,12 +115,6 @@ def test_the_old_side_can_be_killed_after_each_drain(instant: InstantBench) -> N
 
 def replace(place: InstantBench, number: int) -> None:
     """Stop the side that has drained, and start a new version at its address."""
-    import os
-    import subprocess
-    import sys
-
-    from tests.e2e.support import APP
-
     index, port = (0, place.blue) if number % 2 == 0 else (1, place.green)
     place.started[index].kill()
     place.started[index].wait()
@@ -122,9 +123,71 @@ def replace(place: InstantBench, number: int) -> None:
     assert eventually(partial(net.is_listening, Endpoint("127.0.0.1", port)))
 
 
-def test_it_ends_soon_after_the_last_connection(instant: InstantBench) -> None:
-    begun = time.monotonic()
-    instant.run("switch", "app_backend", "green")
-    quick = time.monotonic() - begun
-    instant.run("switch", "app_backend", "blue", "--drain", "30s")
-    assert time.monotonic() - begun < 15 * max(quick, 1.0)
+def test_slots_on_unix_sockets(blank: InstantBench) -> None:
+    """Connections to the path of the old side are counted there too."""
+    apps = {}
+    for slot in ("blue", "green"):
+        apps[slot] = blank.folder / f"{slot}.sock"
+        env = {**os.environ, "SOCKET": str(apps[slot]), "APP_VERSION": slot}
+        (blank.folder / "app.py").write_text(UNIX_APP)
+        argv = [sys.executable, "-I", "-S", str(blank.folder / "app.py")]
+        blank.started.append(subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL))
+        assert eventually(partial(net.is_listening, Endpoint(path=str(apps[slot]))))
+    pools = POOLS_INSTANT.replace("127.0.0.1:{blue}", f"unix:{apps['blue']}").replace(
+        "127.0.0.1:{green}", f"unix:{apps['green']}"
+    )
+    conf = CONF_INSTANT.replace("{flags}", str(blank.flags)).replace("{key}", blank.key)
+    blank.write(0, conf, pools)
+    nginx_flags.make(str(blank.flags), 0)
+    blank.start()
+    assert blank.version() == "blue"
+    with socket.socket(socket.AF_UNIX) as held_by_nobody:
+        held_by_nobody.connect(str(apps["blue"]))
+        result = blank.run("switch", "app_backend", f"unix:{apps['green']}", "--drain", "500ms")
+        assert (result.code, f"1 connection to unix:{apps['blue']}" in result.err) == (5, True), result.err
+    assert blank.run("switch", "app_backend", "green", "--drain", "20s").code == 0
+    assert blank.version() == "green"
+
+
+def test_slots_on_ipv6(blank: InstantBench) -> None:
+    with contextlib.ExitStack() as scope:
+        ports = {}
+        for slot in ("blue", "green"):
+            server = scope.enter_context(SlowV6(("::1", 0), SlowAnswer))
+            server.slot = slot
+            scope.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            ports[slot] = server.server_address[1]
+        pools = POOLS_INSTANT.replace("127.0.0.1:{blue}", f"[::1]:{ports['blue']}").replace(
+            "127.0.0.1:{green}", f"[::1]:{ports['green']}"
+        )
+        conf = CONF_INSTANT.replace("{flags}", str(blank.flags)).replace("{key}", blank.key)
+        blank.write(0, conf, pools)
+        nginx_flags.make(str(blank.flags), 0)
+        blank.start()
+        with socket.create_connection(("127.0.0.1", blank.port), LIMIT) as client:
+            client.sendall(b"GET /slow HTTP/1.0\r\nHost: x\r\n\r\n")
+            at = Endpoint("::1", ports["blue"])
+            assert eventually(lambda: net.connections([at])[at])
+            result = blank.run("switch", "app_backend", f"[::1]:{ports['green']}", "--drain", "300ms")
+            assert (result.code, f"1 connection to [::1]:{ports['blue']}" in result.err) == (5, True), result.err
+            assert b"X-Version: blue" in client.makefile("rb").read()
+        assert blank.run("switch", "app_backend", "green", "--drain", "20s").code == 0
+        assert blank.version() == "green"
+
+
+class SlowV6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    slot = ""
+
+
+class SlowAnswer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(2)
+        self.send_response(200)
+        self.send_header("X-Version", getattr(self.server, "slot", ""))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
