@@ -100,13 +100,11 @@ def _config(proxy: Proxy, pools: list[Pool]) -> Finding:
 
 def _instant(proxy: Nginx, pools: list[Pool]) -> Iterator[Finding]:
     """Pools in instant mode: can nginx see the flag, and would a switch lose nothing?"""
-    from proxyswitch.proxies import nginx_adopt
-
     for pool in pools:
         found = proxy.instant(pool.name) if pool.instant else None
         if not found:
             continue
-        bars = nginx_adopt.barred(proxy, found.flags)
+        bars = proxy.barred(found.flags)
         wrong = proxy.trouble([pool])
         if bars:
             yield Finding(False, f"pool {pool.name}: {bars}", "or another folder: adopt --undo, then adopt with --flags DIR")

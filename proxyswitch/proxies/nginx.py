@@ -200,11 +200,24 @@ class Nginx:
 
     def _refuse_barred(self, folder: str) -> None:
         """A flag that nginx cannot see would move nothing."""
-        from proxyswitch.proxies import nginx_adopt
-
-        bars = nginx_adopt.barred(self, folder) if self.running() else ""
+        bars = self.barred(folder) if self.running() else ""
         if bars:
             raise Failed(bars, next_step="do that, then run it again; nginx cannot see the flag until then")
+
+    def barred(self, folder: str) -> str:
+        """What keeps nginx's worker user from a flag folder; empty when nothing does, as far as that can be told.
+
+        A folder that is missing bars nobody: it is made by the next switch.
+        """
+        from proxyswitch.proxies import nginx_worker
+
+        if not os.path.isdir(folder):
+            return ""
+        user = nginx_worker.worker_identity(self.master.process) if self.master else None
+        if user is None:  # who starts nginx is taken to be who runs us
+            words = nginx_find.user(self._config or self.config())
+            user = nginx_worker.configured_identity(self.binary_file(), *words, as_root=os.geteuid() == 0)
+        return nginx_worker.unreachable(folder, user) or ""
 
     def _noted(self, candidate: Candidate) -> list[Problem]:
         """Where the log of tries stands before the share changes, so that what came of it can be told."""

@@ -16,9 +16,8 @@ from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.text import apply as apply_edits
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem
-from proxyswitch.proxies import nginx_find, nginx_flags, nginx_instant, nginx_master, nginx_worker
+from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master
 from proxyswitch.proxies.base import Adopting, Candidate, FileChange
-from proxyswitch.proxies.nginx_worker import Identity
 from proxyswitch.system import files, state
 
 if TYPE_CHECKING:
@@ -137,26 +136,9 @@ def prepare(proxy: Nginx, ready: Prepared) -> list[Problem]:
 
 
 def _refuse_unreachable(proxy: Nginx, folder: str) -> None:
-    bars = barred(proxy, folder)
+    bars = proxy.barred(folder)
     if bars:
         raise UsageError(bars, next_step="do that, or name another folder with --flags DIR")
-
-
-def barred(proxy: Nginx, folder: str) -> str:
-    """What keeps nginx's worker user from the flag folder; empty when nothing does, as far as that can be told.
-
-    A folder that is missing bars nobody: it is made by the next switch.
-    """
-    if not os.path.isdir(folder):
-        return ""
-    seen = nginx_worker.worker_identity(proxy.master.process) if proxy.master else None
-    return nginx_worker.unreachable(folder, seen or _configured(proxy)) or ""
-
-
-def _configured(proxy: Nginx) -> Identity:
-    """As whom the workers would run: who starts nginx is taken to be who runs us."""
-    user, group = nginx_find.user(proxy.config())
-    return nginx_worker.configured_identity(proxy.binary_file(), user, group, as_root=os.geteuid() == 0)
 
 
 def plain(proxy: Nginx, pool: str, pick: Callable[[Pool], PoolChange]) -> Candidate:
