@@ -298,8 +298,9 @@ def diff_of(files: Any) -> str:
         return data.decode("utf-8", "replace").splitlines(keepends=True)
 
     out: list[str] = []
-    for file in files:
-        out += unified_diff(lines(file.before), lines(file.after), file.path, f"{file.path} (new)")
+    last = {file.real: file for file in files}
+    for file in {f.real: f for f in reversed(files)}.values():
+        out += unified_diff(lines(file.before), lines(last[file.real].after), file.path, f"{file.path} (new)")
     return "".join(line if line.endswith("\n") else line + "\n\\ no newline at the end\n" for line in out)
 
 

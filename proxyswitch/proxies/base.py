@@ -80,7 +80,11 @@ class FileChange(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An edit. `verify` raises unless it makes exactly the wanted change; it can run while the proxy tests the edit."""
+    """An edit. `verify` raises unless it makes exactly the wanted change; it can run while the proxy tests the edit.
+
+    The files are written in this order. One that is there twice has bytes in between with which the others are valid
+    before and after.
+    """
 
     pool: Pool
     change: PoolChange

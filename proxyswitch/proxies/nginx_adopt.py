@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proxyswitch.conf.nginx import adopt, adopt_form, chain, edits, pools
+from proxyswitch.conf.nginx import adopt, adopt_form, chain, edits, pools, tree
 from proxyswitch.conf.nginx.adopt import Adoption
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.edits import FileEdit
 from proxyswitch.conf.nginx.instant import InstantPool
 from proxyswitch.conf.text import apply as apply_edits
+from proxyswitch.conf.text import newline_of
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Pool, PoolChange, Problem
 from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_master
@@ -45,12 +46,13 @@ def adoption(proxy: Nginx, pool: str, wish: Adopting) -> Candidate:
     wanted = adopt.Wish(pool, wish.blue, wish.green, folder, wish.sticky, wish.log, _default_log(proxy) if wish.log else "")
     made: Adoption = adopt.adopt(config, wanted)
     _refuse_taken(folder, proxy.conf)
-    changes = tuple(_changed(edit) for edit in made.edits)
+    changes = [_changed(edit) for edit in made.edits]
     share = nginx_flags.BUCKETS if made.active == "green" else 0
     ready = Prepared(folder, share, record_of(proxy.conf, pool), made.record, made.warnings)
     after = {change.real: change.after for change in changes}
     plain = proxy.pool(pool)
-    return Candidate(plain, PoolChange(pool, ()), changes, lambda: _verify(config, after, wanted), ready)
+    ordered = _in_order(changes, _block_of(config, pool), f"{pool}_green", back=False)
+    return Candidate(plain, PoolChange(pool, ()), ordered, lambda: _verify(config, after, wanted), ready)
 
 
 def _refuse_other_form(config: Config, found: InstantPool, wish: Adopting) -> None:
@@ -129,7 +131,7 @@ def prepare(proxy: Nginx, ready: Prepared) -> list[Problem]:
     nginx_flags.make(ready.flags, ready.share)
     files.replace(os.path.join(ready.flags, "conf"), f"{os.path.realpath(proxy.conf)}\n".encode(), 0o644)
     _refuse_unreachable(proxy, ready.flags)
-    state.sub("adopted")
+    files.clear(str(state.sub("adopted")))
     data = {"conf": proxy.conf, "flags": ready.flags, "files": ready.edits}
     files.replace(ready.record, json.dumps(data).encode())
     return list(ready.warnings)
@@ -159,10 +161,45 @@ def plain(proxy: Nginx, pool: str, pick: Callable[[Pool], PoolChange]) -> Candid
     upstream = next(u for u in pools.upstreams(between, pool) if u.context == "http")
     change = pick(upstream.pool())
     final = restored | {change.real: change.after for change in map(_changed, edits.edit(upstream, change))}
-    changes = tuple(
-        FileChange(config.documents[real].path, real, config.documents[real].data, data) for real, data in final.items()
-    )
-    return Candidate(now, PoolChange(pool, ()), changes)
+    documents = config.documents
+    changes = [FileChange(documents[real].path, real, documents[real].data, data) for real, data in final.items()]
+    new = _block_of(chain.load(config.main, known=documents, replaced=final), pool)
+    return Candidate(now, PoolChange(pool, ()), _in_order(changes, new, f"{pool}_green", back=True))
+
+
+class Block(NamedTuple):
+    """The plain upstream: its file, and its bytes."""
+
+    real: str
+    text: bytes
+
+
+def _block_of(config: Config, pool: str) -> Block:
+    found = next(u for u in pools.upstreams(config, pool) if u.context == "http")
+    return Block(found.document.real, found.document.data[found.directive.start : found.directive.end])
+
+
+def _in_order(changes: list[FileChange], plain: Block, green: str, *, back: bool) -> tuple[FileChange, ...]:
+    """The files in an order in which the config is valid after each of them.
+
+    While some files pass to the plain upstream and others to the two slots, all three upstreams are there; and a variable
+    is set before the first file that uses it is there, and until the last one is gone.
+    """
+    if len(changes) == 1:
+        return tuple(changes)
+    first = next(change for change in changes if change.real == plain.real)
+    others = sorted((c for c in changes if c is not first), key=lambda c: b"_slot " not in (c.before if back else c.after))
+    between = _with(first.before if back else first.after, green, plain.text)
+    start = FileChange(first.path, first.real, first.before, between)
+    end = FileChange(first.path, first.real, between, first.after)
+    return start, *(reversed(others) if back else others), end
+
+
+def _with(data: bytes, green: str, plain: bytes) -> bytes:
+    """The bytes of a file with the plain upstream behind the green one."""
+    document = tree.parse(data)
+    at = next(d.end for d in document.upstreams if document.text(d)[:1] == [green])
+    return data[:at] + newline_of(data) + plain + data[at:]
 
 
 def _read_record(proxy: Nginx, pool: str) -> list[dict[str, Any]]:

@@ -115,10 +115,11 @@ class Transaction:
         """Put the new bytes in place; False when a file is not as it was read, so that all must start again."""
         temps: list[str] = []
         clear(os.path.dirname(file.real) for file in candidate.files)
+        first = {file.real: file for file in reversed(candidate.files)}
         try:
-            for file in candidate.files:
-                temps.append(files.prepare(file.real, file.after, "new"))
-            if any(files.read(f.real) != f.before for f in candidate.files):
+            for number, file in enumerate(candidate.files):
+                temps.append(files.prepare(file.real, file.after, f"new{number or ''}"))
+            if any(files.read(f.real) != f.before for f in first.values()):
                 return False
             self.token = self.proxy.capture(candidate)
             self._announce(candidate)

@@ -77,7 +77,7 @@ def undo(proxy: Proxy, at: Files) -> None:
     if token is not None:
         with contextlib.suppress(Failed, UsageError, OSError):  # it is there for a start in the midst of this only
             proxy.make_way(pool)
-    restored = [r for r in (_restore(entry) for entry in begun["files"]) if r]
+    restored = [r for r in (_restore(entry, begun["files"]) for entry in reversed(begun["files"])) if r]
     if (restored or applied) and proxy.can_tell(token):
         _revert(proxy, pool, token, restored, applied=applied)
     elif proxy.running():
@@ -104,8 +104,11 @@ def _announce(journal: Journal) -> None:
         journal.add("undoing")
 
 
-def _restore(entry: Record) -> str | None:
-    """Restore one file if it holds our bytes; returns its name then. Raises NeedsPerson if it holds anybody else's."""
+def _restore(entry: Record, all_: list[Record]) -> str | None:
+    """Restore one file if it holds our bytes; returns its name then. Raises NeedsPerson if it holds anybody else's.
+
+    A file that is written twice has two entries: it can hold what only the other one speaks of.
+    """
     real, backup = entry["real"], entry["backup"]
     clear([os.path.dirname(real)])
     try:
@@ -113,7 +116,8 @@ def _restore(entry: Record) -> str | None:
     except FileNotFoundError:
         data = b""
     now = files.digest(data)
-    if now == entry["before"]:
+    ours = {e[when] for e in all_ if e["real"] == real for when in ("before", "after")}
+    if now == entry["before"] or now in ours - {entry["after"]}:
         return None
     before, after = files.read(backup), files.read(backup + ".new")
     if now != entry["after"] and not files.is_torn(data, before, after):

@@ -7,12 +7,15 @@ import pty
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from proxyswitch.demo.load import Load
-from proxyswitch.model import Endpoint
+from proxyswitch.model import Endpoint, PoolChange
+from proxyswitch.proxies.base import Adopting, Candidate, Options
+from proxyswitch.proxies.nginx import Nginx
 from tests.e2e.instant_support import InstantBench
 from tests.e2e.support import CONF, LIMIT, POOLS, eventually
 
@@ -275,3 +278,29 @@ def test_doctor_asks_nginx_itself(plain: InstantBench) -> None:
     os.rename(plain.flags, plain.folder / "gone")
     result = plain.run("doctor", "--probe", url)
     assert (result.code, "does not see the flag" in result.out) == (1, True), result.out
+
+
+def test_the_config_is_valid_after_each_file_that_is_written(blank: InstantBench) -> None:
+    """Three files: the pool, the server block, a snippet with the pass. Who dies in between leaves a config that starts."""
+    blank.blue, blank.green = blank.instance("1"), blank.instance("2")
+    snippet = blank.folder / "pass.inc"
+    snippet.write_text("proxy_pass http://app_backend;\n")
+    blank.write(blank.blue, conf=CONF.replace("proxy_pass http://app_backend;", "include pass.inc;"))
+    blank.start()
+    green = (blank.addresses[1],)
+    valid_in_between(blank, lambda proxy: proxy.adoption("app_backend", Adopting((blank.addresses[0],), green)), 4)
+    adopted(blank)
+    valid_in_between(blank, lambda proxy: proxy.plain("app_backend", lambda pool: PoolChange(pool.name, ())), 4)
+
+
+def valid_in_between(place: InstantBench, make: Callable[[Nginx], Candidate], count: int) -> None:
+    """Write the files one after the other, let nginx test the config after each, and put all back."""
+    candidate = make(Nginx(Options(str(place.conf))))
+    assert len(candidate.files) == count
+    before = {file.real: Path(file.real).read_bytes() for file in candidate.files}
+    for file in candidate.files:
+        assert Path(file.real).read_bytes() == file.before
+        Path(file.real).write_bytes(file.after)
+        assert place.nginx_accepts(), file.path
+    for name, data in before.items():
+        Path(name).write_bytes(data)
