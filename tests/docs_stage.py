@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from proxyswitch.polling import until
-from proxyswitch.system import net, proc, signals
+from proxyswitch.system import proc, signals
 from tests.e2e.haproxy_support import MARK, HaproxyBench, haproxy_bench
 from tests.e2e.support import APP, LIMIT, Bench, bench
+from tests.ports import free_port
 
 SETTINGS = """\
 [{proxy}]
@@ -89,8 +90,8 @@ class Stage:
         self.place, self.kind = place, kind
         self.proxy = "haproxy" if isinstance(place, HaproxyBench) else "nginx"
         self.app = kind.endswith("app")
-        self.blue = net.free_port() if self.app else place.instance("1")
-        self.green = net.free_port() if self.app else place.instance("2")
+        self.blue = free_port() if self.app else place.instance("1")
+        self.green = free_port() if self.app else place.instance("2")
         self.config = place.folder / "proxyswitch.toml"
         self._write()
         alone = 'case "$*" in *--haproxy-socket*) cd /;; esac'  # where no settings name a config

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from proxyswitch.system import net
 from tests.chaos.support import KILLED, history, journals, strays
 from tests.e2e.haproxy_support import CONF, DRAIN, LOAD_STATE, MAINT, STATE_FILE, HaproxyBench, rows
 from tests.e2e.support import Run
+from tests.ports import free_port
 
 FACTS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight")
 POOL = "app_backend"
@@ -165,7 +165,7 @@ def other(name: str) -> str:
 def haproxy_place(folder: Path, kind: Kind) -> Iterator[HaPlace]:
     """A place that is cleared away afterwards."""
     folder.mkdir()
-    made = HaPlace(folder, kind=kind, port=net.free_port())
+    made = HaPlace(folder, kind=kind, port=free_port())
     try:
         made.build()
         yield made

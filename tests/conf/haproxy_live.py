@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxyswitch.system import net
 from tests.e2e.support import eventually
+from tests.ports import free_port
 
 # where they would listen, who they would be, and the states of an earlier life: that is not what is compared
 _LISTENS = re.compile(rb'^([ \t]*"?(?:bind|dgram-bind)"?[ \t]+)[^\r\n]*', re.MULTILINE)
@@ -29,7 +29,7 @@ def on_loopback(data: bytes) -> bytes:
     """The config with ports of its own, and without what needs rights or files of this machine."""
 
     def here(found: re.Match[bytes]) -> bytes:
-        return found[1] + b"127.0.0.1:%d" % net.free_port()
+        return found[1] + b"127.0.0.1:%d" % free_port()
 
     return _HOST.sub(b"", _PEER.sub(here, _LISTENS.sub(here, data)))
 

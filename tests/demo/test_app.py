@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from proxyswitch import settings
 from proxyswitch.conf import nginx as conf
-from proxyswitch.system import net
+from tests.ports import free_port
 
 from . import LONG, App, running
 
@@ -103,7 +103,7 @@ def test_never_healthy() -> None:
 
 
 def test_crash_at_the_start_says_why() -> None:
-    with running(APP_BROKEN="crash", PORT=str(net.free_port())) as app:
+    with running(APP_BROKEN="crash", PORT=str(free_port())) as app:
         assert app.first.startswith("crashed: ")
         assert app.ends() == (1, "")
 
@@ -148,7 +148,7 @@ def render(name: str, **values: object) -> bytes:
 
 
 def nginx_conf(folder: Path, **more: str) -> bytes:
-    return render("nginx.conf.j2", folder=folder, blue="127.0.0.1:3001", port=net.free_port(), **more)
+    return render("nginx.conf.j2", folder=folder, blue="127.0.0.1:3001", port=free_port(), **more)
 
 
 def test_the_nginx_template_has_the_pool() -> None:

@@ -13,7 +13,7 @@ import pytest
 from proxyswitch.demo.load import COLUMNS, MAX_ERRORS, Load, Summary
 from proxyswitch.model import Endpoint
 from proxyswitch.polling import until
-from proxyswitch.system import net
+from tests.ports import free_port
 
 from . import LONG, running
 
@@ -199,7 +199,7 @@ def test_an_answer_that_stops_halfway_is_a_timeout() -> None:
 
 
 def test_nobody_listens() -> None:
-    with only(Endpoint("127.0.0.1", net.free_port()), closing=1) as load:
+    with only(Endpoint("127.0.0.1", free_port()), closing=1) as load:
         wait(load, lambda seen: seen.failures > 3)
         seen = load.stop()
     assert seen.by_kind.keys() == {"refused"}

@@ -17,7 +17,8 @@ from proxyswitch.drivers.base import Context
 from proxyswitch.drivers.process import Process
 from proxyswitch.model import Endpoint, ProcessId, Slot
 from proxyswitch.polling import until
-from proxyswitch.system import net, proc, run, signals
+from proxyswitch.system import proc, run, signals
+from tests.ports import free_port
 
 BELONGS = "PROXYSWITCH_TEST_WORLD"
 PATIENCE = 30.0
@@ -92,7 +93,7 @@ class World:
         self.state = folder / "state" / "web"
         self.script = folder / "app.py"
         self.script.write_text(APP)
-        self.ports = {"blue": net.free_port(), "green": net.free_port()}
+        self.ports = {"blue": free_port(), "green": free_port()}
         self.strangers: list[subprocess.Popen[bytes]] = []
 
     def argv(self, *words: object) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.system import net, proc, signals
 from tests.e2e.support import LIMIT, REPO, Bench, eventually
+from tests.ports import free_port
 
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or "haproxy"
 MARK = "HAPROXY_BENCH"  # in the environment of every process of a bench
@@ -118,7 +119,7 @@ class HaproxyBench(Bench):
 
         Other braces stay as they are. Without `green` that server gets a port where nobody listens.
         """
-        self.blue, self.green = blue, green or net.free_port()
+        self.blue, self.green = blue, green or free_port()
         self.conf.write_text(self.filled(conf + pools, **words))
         self.own()
 
@@ -176,7 +177,7 @@ class HaproxyBench(Bench):
         return bool(set(net.listeners(self.endpoint)) - {p.pid for p in self.processes})
 
     def move(self) -> None:
-        old, self.port = self.port, net.free_port()
+        old, self.port = self.port, free_port()
         for path in (self.conf, *(self.folder / name for name in self.more)):
             path.write_text(re.sub(rf"\b{old}\b", str(self.port), path.read_text()))
 

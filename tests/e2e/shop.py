@@ -20,6 +20,7 @@ from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.polling import until
 from proxyswitch.system import net, proc, signals
 from tests.e2e.support import APP, LIMIT, Bench, Run
+from tests.ports import free_port
 
 START = """\
 #!/bin/sh
@@ -51,8 +52,8 @@ class Shop:
     """The app `web` on a bench."""
 
     bench: Bench
-    blue: int = field(default_factory=net.free_port)
-    green: int = field(default_factory=net.free_port)
+    blue: int = field(default_factory=free_port)
+    green: int = field(default_factory=free_port)
     commands: list[subprocess.Popen[str]] = field(default_factory=list)
     proxy: str = "nginx"
 

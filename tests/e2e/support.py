@@ -26,6 +26,7 @@ from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.proxies import nginx_master, nginx_reload
 from proxyswitch.proxies.nginx import CLOCK_SLACK
 from proxyswitch.system import clock, net, proc, signals
+from tests.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 WORKING = {"error.log", "test.log", "nginx.pid", "access.log"}
@@ -85,7 +86,7 @@ class Bench:
     user: str = ""
     python: str = sys.executable
     path: str = str(REPO)
-    port: int = field(default_factory=net.free_port)
+    port: int = field(default_factory=free_port)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     commands: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -144,7 +145,7 @@ class Bench:
 
     def move(self) -> None:
         """Another port: between the kernel's answer and nginx's bind somebody else has taken this one."""
-        old, self.port = self.port, net.free_port()
+        old, self.port = self.port, free_port()
         self.conf.write_text(self.conf.read_text().replace(f":{old};", f":{self.port};"))
 
     def attempt(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
@@ -251,7 +252,7 @@ class Bench:
 
     def instance(self, version: str, **environment: str) -> int:
         """Start the sample app; returns its port."""
-        port = net.free_port()
+        port = free_port()
         env = {**os.environ, "PORT": str(port), "APP_VERSION": version, **environment}
         child = subprocess.Popen([sys.executable, str(APP)], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.started.append(child)

@@ -19,9 +19,10 @@ from proxyswitch import polling
 from proxyswitch.proxies import nginx_log
 from proxyswitch.proxies.nginx_log import Request, Tally
 from proxyswitch.proxies.nginx_log_follow import Follower
-from proxyswitch.system import net, signals
+from proxyswitch.system import signals
 from tests.e2e.clients import UPGRADE, Raw, echo_server, raw
 from tests.e2e.support import LIMIT, Bench, eventually
+from tests.ports import free_port
 
 SHARE = 5
 BATCH = 400
@@ -84,7 +85,7 @@ class Canary:
 
     def __init__(self, place: Bench) -> None:
         self.place = place
-        self.blue, self.green = net.free_port(), net.free_port()
+        self.blue, self.green = free_port(), free_port()
         self.log = place.folder / "proxyswitch.log"
         self.slots = {f"127.0.0.1:{self.blue}": "blue", f"127.0.0.1:{self.green}": "green"}
         self.sent = self.to_green = 0

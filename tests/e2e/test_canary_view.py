@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from proxyswitch.proxies import nginx_flags
-from proxyswitch.system import net, signals
+from proxyswitch.system import signals
 from tests.e2e.instant_support import InstantBench
 from tests.e2e.support import CONF, POOLS, Bench, Run, eventually
+from tests.ports import free_port
 
 CLIENTS = 200
 SERVERS = """\
@@ -39,7 +40,7 @@ class Watched(InstantBench):
 
     def serve(self, answer: str = "return 200 green;") -> None:
         """nginx runs, and its pool is as people have it."""
-        self.blue, self.green = net.free_port(), net.free_port()
+        self.blue, self.green = free_port(), free_port()
         servers = SERVERS.replace("{blue}", str(self.blue)).replace("{green}", str(self.green)).replace("{answer}", answer)
         conf = CONF.replace("    server {{\n", f"{servers}    server {{{{\n", 1)
         next_one = "            proxy_next_upstream error timeout http_500;\n            proxy_read_timeout 60s;\n"

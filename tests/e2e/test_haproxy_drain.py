@@ -13,12 +13,12 @@ from proxyswitch.proxies.haproxy import Haproxy
 from proxyswitch.release import draining
 from proxyswitch.release.world import World
 from proxyswitch.settings import Settings
-from proxyswitch.system import net
 from tests.e2e.clients import Fetch, echo_server
 from tests.e2e.haproxy_holders import aged, counted, held, slow, uploading
 from tests.e2e.haproxy_pairs import BLUE, done, pair, states
 from tests.e2e.haproxy_support import POOLS, HaproxyBench
 from tests.e2e.support import LIMIT, eventually
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -102,7 +102,7 @@ backend other_backend
 
 
 def test_sessions_of_namesakes_do_not_count(ha_place: HaproxyBench) -> None:
-    door = net.free_port()
+    door = free_port()
     pools = POOLS.replace("    server app-green", "    server app-blue2 127.0.0.1:{echo}\n    server app-green")
     with echo_server() as port:
         place = pair(ha_place, pools=pools + NAMESAKES, echo=port, door=door)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from proxyswitch.system import net, signals
+from proxyswitch.system import signals
 from tests.e2e.clients import echo_server
 from tests.e2e.haproxy_holders import aged, counted, held, slow
 from tests.e2e.haproxy_pairs import done, pair, states
 from tests.e2e.haproxy_support import CONF, POOLS, HaproxyBench
 from tests.e2e.support import LIMIT, eventually
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -138,7 +139,7 @@ backend other_backend
 
 def test_an_old_worker_that_only_others_hold_is_not_waited_for(ha_place: HaproxyBench) -> None:
     with echo_server() as port:
-        door = net.free_port()
+        door = free_port()
         place = pair(ha_place, pools=POOLS + OTHERS, echo=port, door=door)
         with held(place, "other_backend", port=door) as client:
             old = reload(place)

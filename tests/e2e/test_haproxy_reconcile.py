@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from proxyswitch.system import net
 from tests.e2e.haproxy_pairs import BLUE, GREEN, again, differences, done, facts, lasts, pair, same_workers, states, versions
 from tests.e2e.haproxy_support import POOLS, WITH_STATE, HaproxyBench
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -161,7 +161,7 @@ def test_it_can_be_taken_back(both: HaproxyBench) -> None:
 
 
 def test_an_agreeing_pool_beside_one_that_does_not_is_left(ha_place: HaproxyBench) -> None:
-    more = f"backend other\n    server app-blue 127.0.0.1:{net.free_port()}\n    server spare 127.0.0.1:9\n"
+    more = f"backend other\n    server app-blue 127.0.0.1:{free_port()}\n    server spare 127.0.0.1:9\n"
     place = pair(ha_place, pools=POOLS + more)
     place.tell("set server other/app-blue weight 9")
     by_hand(place)

@@ -10,6 +10,7 @@ from proxyswitch.model import Endpoint
 from proxyswitch.system import net
 from tests.e2e.haproxy_support import POOLS, HaproxyBench
 from tests.e2e.support import APP, eventually
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -17,7 +18,7 @@ CHECKED = POOLS.replace("backend app_backend\n", "backend app_backend\n    optio
 
 
 def test_a_switch_to_a_backup_that_is_dead_is_refused(ha_place: HaproxyBench) -> None:
-    spare = f"    server old 127.0.0.1:{net.free_port()} backup\n"
+    spare = f"    server old 127.0.0.1:{free_port()} backup\n"
     ha_place.write(ha_place.instance("1"), pools=POOLS + spare)
     ha_place.start()
     with ha_place.nothing_done():

@@ -12,10 +12,10 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
-from proxyswitch.system import net
 from tests.e2e.haproxy_pairs import again, done, facts, lasts, pair, same_workers, shown, states, versions
 from tests.e2e.haproxy_support import CONF, POOLS, HaproxyBench
 from tests.e2e.test_switch import Answer, unix_instance
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -138,7 +138,7 @@ def test_a_name_is_looked_up(ha_place: HaproxyBench) -> None:
 
 def test_a_listen_section(ha_place: HaproxyBench) -> None:
     listen = POOLS.replace("backend app_backend", "listen shop\n    bind 127.0.0.1:{more}")
-    more = net.free_port()
+    more = free_port()
     conf = CONF.replace("    default_backend app_backend\n", "")
     place = pair(ha_place, conf=conf, pools=listen, more=more)
     done(place.run("switch", "shop", "app-green"))

@@ -6,11 +6,12 @@ import os
 
 import pytest
 
-from proxyswitch.system import clock, net
+from proxyswitch.system import clock
 from tests.e2e.clients import echo_server, upgraded
 from tests.e2e.haproxy_pairs import differences, done, pair, shown
 from tests.e2e.haproxy_support import POOLS, WITH_STATE, HaproxyBench
 from tests.e2e.support import eventually
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -134,7 +135,7 @@ def test_all_pools_with_their_names(ha_place: HaproxyBench) -> None:
     """Names that are prefixes of each other, servers of the same name, a pool without servers."""
     more = "backend app\n    server app-blue 127.0.0.1:9 disabled\n    server app 127.0.0.1:8\nbackend app-2\n"
     more += "listen empty\n    bind :{free}\n"
-    place = pair(ha_place, pools=POOLS + more, free=net.free_port())
+    place = pair(ha_place, pools=POOLS + more, free=free_port())
     pools = {p["name"]: [s["name"] for s in p["servers"]] for p in place.run("show", "--json").json["pools"]}
     assert pools == {"app_backend": ["app-blue", "app-green"], "app": ["app-blue", "app"], "app-2": []}
     assert shown(place, pool="app")["app-blue"]["running"]["state"] == "maint"

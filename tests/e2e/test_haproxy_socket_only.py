@@ -11,6 +11,7 @@ from proxyswitch.system import net
 from tests.e2e.clients import echo_server, upgraded
 from tests.e2e.haproxy_pairs import again, done, facts, pair, same_workers, states, versions
 from tests.e2e.haproxy_support import CONF, HaproxyBench, haproxy_bench
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -113,7 +114,7 @@ def test_a_server_is_added_to_what_runs_alone(both: HaproxyBench) -> None:
 
 @pytest.mark.parametrize("name", ["nope.sock", "127.0.0.1:{free}", "app.sock/x"])
 def test_a_socket_that_is_not_there_is_named(still: HaproxyBench, name: str) -> None:
-    socket = still.filled(name, free=net.free_port()) if ":" in name else str(still.folder / name)
+    socket = still.filled(name, free=free_port()) if ":" in name else str(still.folder / name)
     with still.nothing_done():
         result = still.run("switch", "app_backend", "app-green", "--haproxy-socket", socket)
     assert result.code == 3
@@ -140,7 +141,7 @@ def test_the_option_overrides_the_sockets_of_the_config(ha_place: HaproxyBench) 
 
 
 def test_a_tcp_socket_is_one_too(ha_place: HaproxyBench) -> None:
-    free = net.free_port()
+    free = free_port()
     line = f"    maxconn 500\n    stats socket ipv4@127.0.0.1:{free} level admin\n"
     place = pair(ha_place, conf=CONF.replace("    maxconn 500\n", line))
     done(place.run("switch", "app_backend", "app-green", "--haproxy-socket", f"127.0.0.1:{free}"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxyswitch.system import net
 from tests.e2e.haproxy_pairs import BLUE, GREEN, again, done, facts, lasts, pair, same_workers, states, versions
 from tests.e2e.haproxy_support import HaproxyBench, haproxy_bench
+from tests.ports import free_port
 
 pytest_plugins = ["tests.e2e.haproxy_fixtures"]
 
@@ -177,7 +177,7 @@ def test_a_target_where_nobody_listens_is_refused(ha: HaproxyBench) -> None:
 
 def test_a_new_address_where_nobody_listens_is_refused(ha: HaproxyBench) -> None:
     with ha.nothing_done():
-        result = ha.run("switch", "app_backend", f"127.0.0.1:{net.free_port()}")
+        result = ha.run("switch", "app_backend", f"127.0.0.1:{free_port()}")
     assert result.code == 3
     assert "app-blue (127.0.0.1:" in result.err
     assert "does not answer" in result.err

@@ -18,6 +18,7 @@ import pytest
 from proxyswitch.model import Endpoint
 from proxyswitch.system import net
 from tests.e2e.support import CONF, LIMIT, POOLS, Bench, eventually
+from tests.ports import free_port
 
 
 def versions(place: Bench, count: int = 12) -> set[str]:
@@ -196,7 +197,7 @@ def test_server_lines_in_an_included_file_are_edited_there(place: Bench) -> None
 
 def stream_bench(place: Bench, module: str, name: str) -> int:
     """nginx with a stream pool of that name beside the http pool; returns the port of the stream."""
-    port, blue = net.free_port(), place.instance("1")
+    port, blue = free_port(), place.instance("1")
     place.write(blue)
     pool = f"upstream {name} {{ server 127.0.0.1:{blue}; }}"
     server = f"server {{ listen 127.0.0.1:{port}; proxy_pass {name}; }}"

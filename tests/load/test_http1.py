@@ -13,11 +13,11 @@ import pytest
 
 from proxyswitch.demo.load import Kind, Outcome
 from proxyswitch.model import Endpoint
-from proxyswitch.system import net
 from tests.load import http1
 from tests.load.http1 import Http1, connector
 from tests.load.servers import LONG, Handle, Server, read_head, reset_at_close, serving
 from tests.load.tls import certificate, client_context
+from tests.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Version: 1\r\n\r\nok"
 CLOSE = Kind("close")
@@ -134,7 +134,7 @@ def test_a_server_that_says_nothing_is_a_timeout(tls: Tls) -> None:
 
 
 def test_nobody_listens() -> None:
-    address = Endpoint("127.0.0.1", net.free_port())
+    address = Endpoint("127.0.0.1", free_port())
     with closing(Http1(address, Kind("close"), connector(address, LONG), lambda _: None)) as client:
         assert client.request().kind == "refused"
 

@@ -13,10 +13,10 @@ from h2.events import DataReceived, StreamEnded
 
 from proxyswitch.demo.load import Kind, Outcome
 from proxyswitch.model import Endpoint
-from proxyswitch.system import net
 from tests.load.http1 import connector
 from tests.load.http2 import Http2, Line, take_frames
 from tests.load.servers import LONG, Handle, Server, reset_at_close, serving
+from tests.ports import free_port
 
 # What a server does with the request on a stream; False closes the connection.
 Do = Callable[["Peer", int], bool]
@@ -216,7 +216,7 @@ def test_what_is_no_http2_is_a_failure() -> None:
 
 
 def test_nobody_listens() -> None:
-    connect = connector(Endpoint("127.0.0.1", net.free_port()), LONG)
+    connect = connector(Endpoint("127.0.0.1", free_port()), LONG)
     assert Http2(BUSY, connect, lambda _: None).request().kind == "refused"
 
 

@@ -16,6 +16,7 @@ from tests.load import APP
 from tests.load.mixed import Mixed
 from tests.load.records import Answered
 from tests.load.tls import certificate
+from tests.ports import free_port
 
 CONF = """\
 {user}worker_processes 2;
@@ -46,7 +47,7 @@ KINDS = {"busy", "close", "idle", "long", "upload"}
 @contextmanager
 def app(version: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The app of the load, on a port of its own."""
-    port = net.free_port()
+    port = free_port()
     env = {**os.environ, "PORT": str(port), "APP_VERSION": version}
     with subprocess.Popen([sys.executable, str(APP)], env=env, stdout=subprocess.DEVNULL) as child:
         try:
@@ -61,7 +62,7 @@ def proxied(folder: Path, port: int) -> Iterator[tuple[Bench, Endpoint]]:
     """nginx before that port: the bench, and its address for TLS."""
     certificate(folder)
     with bench(folder) as place:
-        tls = net.free_port()
+        tls = free_port()
         place.write(port, conf=CONF.replace("FOLDER", str(folder)).replace("TLS", str(tls)))
         place.start()
         yield place, Endpoint("127.0.0.1", tls)

@@ -7,10 +7,10 @@ import socket
 import pytest
 
 from proxyswitch.model import Endpoint
-from proxyswitch.system import net
 from tests.load.http1 import connector
 from tests.load.servers import LONG, Handle, read_head, reset_at_close, serving
 from tests.load.websocket import WebSocket
+from tests.ports import free_port
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Version: 7\r\n\r\n"
 
@@ -91,5 +91,5 @@ def test_no_upgrade(answer: bytes, reset: bool, kind: str) -> None:
 
 
 def test_nobody_listens() -> None:
-    connect = connector(Endpoint("127.0.0.1", net.free_port()), LONG)
+    connect = connector(Endpoint("127.0.0.1", free_port()), LONG)
     assert WebSocket(connect, lambda _: False, 1, lambda _: None).request().kind == "refused"

@@ -18,6 +18,7 @@ from proxyswitch.model import Endpoint, ProcessId
 from proxyswitch.proxies import haproxy_process, haproxy_socket, haproxy_trigger
 from proxyswitch.proxies.haproxy_process import Instance
 from proxyswitch.system import net, proc, signals
+from tests.ports import free_port
 
 assert haproxy_trigger  # loaded here, since an ordinary user may not read this copy of the code: see `as_user`
 
@@ -52,7 +53,7 @@ class World:
         self.folder = folder
         self.binary = binary
         self.user = user
-        self.port = net.free_port()
+        self.port = free_port()
         self.children: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -119,7 +120,7 @@ class World:
 
     def move(self) -> None:
         """Another port: between the kernel's answer and HAProxy's bind somebody else has taken this one."""
-        old, self.port = self.port, net.free_port()
+        old, self.port = self.port, free_port()
         for path in self.folder.rglob("*.cfg"):
             path.write_text(path.read_text().replace(f"127.0.0.1:{old}", f"127.0.0.1:{self.port}"))
 

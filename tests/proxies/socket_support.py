@@ -15,7 +15,8 @@ from pathlib import Path
 from proxyswitch.model import Endpoint
 from proxyswitch.polling import until
 from proxyswitch.proxies.haproxy_socket import Master, Runtime, SocketError
-from proxyswitch.system import net, proc
+from proxyswitch.system import proc
+from tests.ports import free_port
 
 LIMIT = 30.0
 CONF = """\
@@ -68,13 +69,13 @@ class Haproxy:
     folder: Path
     binary: str
     user: str = ""
-    port: int = field(default_factory=net.free_port)
-    tcp: int = field(default_factory=net.free_port)
+    port: int = field(default_factory=free_port)
+    tcp: int = field(default_factory=free_port)
     child: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str, conf: str = CONF, slow: int = 1) -> None:
         """Start it and wait until its admin socket answers."""
-        text = conf.format(folder=self.folder, port=self.port, tcp=self.tcp, slow=slow, closed=net.free_port())
+        text = conf.format(folder=self.folder, port=self.port, tcp=self.tcp, slow=slow, closed=free_port())
         self.conf.write_text(text)
         argv = [self.binary, *arguments, "-db", "-f", str(self.conf)]
         argv = ["runuser", "-u", self.user, "--", *argv] if self.user else argv

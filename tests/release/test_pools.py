@@ -13,7 +13,7 @@ from proxyswitch.model import Pool, PoolChange, Server, ServerChange
 from proxyswitch.release import history, intents, pools
 from proxyswitch.release.history import Entry
 from proxyswitch.release.intents import Changed, Exactly
-from proxyswitch.system import net
+from tests.ports import free_port
 from tests.release.values import BLUE, GREEN, pool
 
 
@@ -74,7 +74,7 @@ def test_a_pool_that_a_release_switched_does_not_go_back_alone(conf: str) -> Non
 
 
 def test_the_inverse_is_what_is_wished_unless_nothing_answers_there(conf: str) -> None:
-    old = f"127.0.0.1:{net.free_port()}"
+    old = f"127.0.0.1:{free_port()}"
     entry, now = switched(conf, old)
     with pytest.raises(Failed, match=f"nothing answers where app_backend would go back to: {old}"):
         pools.rollback_wish(proxy(conf, now), entry, drain=0, force=False)

@@ -16,7 +16,7 @@ from proxyswitch.model import Instance, Pool, Slot
 from proxyswitch.release import deploy, instances, status
 from proxyswitch.release.world import World
 from proxyswitch.settings import Settings
-from proxyswitch.system import net
+from tests.ports import free_port
 from tests.release.values import app, instance, pool
 
 VERSIONED = settings.Health(url="http://{address}/", json={"status": "healthy", "version": "{version}"})
@@ -78,7 +78,7 @@ def look(world: Seen) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 
 
 def slots_with(blue: str) -> dict[str, str]:
-    return {"blue": blue, "green": f"127.0.0.1:{net.free_port()}"}
+    return {"blue": blue, "green": f"127.0.0.1:{free_port()}"}
 
 
 def test_a_live_and_an_idle_slot(answering: str) -> None:
@@ -105,7 +105,7 @@ def test_an_instance_whose_version_is_not_known_is_not_ill_for_that(answering: s
 
 
 def test_a_live_slot_where_nobody_answers_is_ill() -> None:
-    address = f"127.0.0.1:{net.free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     _, slots = look(seen(pool(address), slots_with(address)))
     assert (slots["blue"]["live"], slots["blue"]["healthy"]) == (True, False)
     assert slots["blue"]["reason"] == "connection refused"
