@@ -21,7 +21,7 @@ from proxyswitch.proxies import nginx_flags
 from proxyswitch.system import net
 from tests.e2e.clients import UPGRADE, Raw, echo_server
 from tests.e2e.instant_support import CONF_INSTANT, POOLS_INSTANT, InstantBench
-from tests.e2e.support import APP, LIMIT, NGINX, eventually
+from tests.e2e.support import APP, LIMIT, eventually
 from tests.e2e.test_deploy import UNIX_APP
 
 pytest_plugins = ["tests.e2e.instant_fixtures"]
@@ -68,8 +68,8 @@ def test_a_websocket_is_waited_for(blank: InstantBench) -> None:
         blank.set_up()
         text = blank.pools.read_text()
         blank.pools.write_text(text.replace(f"127.0.0.1:{blank.blue}", f"127.0.0.1:{port}"))
-        blank.attempt([NGINX, "-p", str(blank.folder), "-c", str(blank.conf), "-s", "reload"])
-        assert eventually(lambda: not blank.workers.old and len(blank.workers.active) == 2)
+        blank.end()
+        blank.start()
         client = Raw(blank.port)
         client.send(UPGRADE)
         assert " 101 " in client.head()[0]
