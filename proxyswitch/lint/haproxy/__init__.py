@@ -1,0 +1,1 @@
+"""HAProxy configs as lint sees them: whole, or a part of one."""
