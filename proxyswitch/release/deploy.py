@@ -3,242 +3,219 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from proxyswitch.errors import Failed, NeedsPerson, NotDrained, ProxyswitchError, UsageError
-from proxyswitch.release import history, hooks, intents, places, plan, steps, transaction, undoing
-from proxyswitch.release.engine import Engine, plan_of
+from proxyswitch.errors import UsageError
+from proxyswitch.proxies.base import Proxy
+from proxyswitch.release import history, plan, remembered, room, running, steps, strategies, transaction
 from proxyswitch.release.history import Entry
-from proxyswitch.release.journal import Journal
 from proxyswitch.release.plan import Release
 from proxyswitch.release.pools import past
+from proxyswitch.release.running import Prepared
 from proxyswitch.release.steps import Plan
-from proxyswitch.release.transaction import Tag
 from proxyswitch.release.world import World
-from proxyswitch.system import clock, state
+from proxyswitch.settings_app import App, problems
+from proxyswitch.settings_release import STOP_START
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A release as it was asked for. `again` releases a version anew that is live already, `closed` although the pool is
-    closed for maintenance."""
+    closed for maintenance, `skip_preflight` without a look whether there is room. `strategy` and `batch` go before the
+    settings. `verify`: public addresses that must answer as the app does, or all is taken back. `release` is the id of the
+    one that is gone back to, where it is known."""
 
     app: str
     version: str
     slot: str = ""
     again: bool = False
     undoes: str = ""
+    artefact: str = ""
     closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What was seen, and what is to be done."""
-
-    release: Release
-    plan: Plan
-    entry: Entry
-
-    @property
-    def unchanged(self) -> bool:
-        return not self.plan.steps
+    strategy: str = ""
+    batch: int = 0
+    verify: tuple[str, ...] = ()
+    release: str = ""
+    skip_preflight: bool = False
 
 
 def prepare(world: World, request: Request) -> Prepared:
     """Look at everything and plan; nothing is changed. Raises what would stop the release for certain."""
-    app = world.app(request.app)
-    proxy = world.proxy(app.proxy)
-    pool = proxy.serving(proxy.pool(app.pool))
-    release = Release(request.app, app, pool, world.instances(request.app), request.version, request.slot)
+    release = _seen(world, request)
     old = plan.old_slot(release)
-    running = release.instances.get(old.name) if old else None
+    there = release.instances.get(old.name) if old else None
     entry = history.entry(
         history.ROLLBACK if request.undoes else history.RELEASE,
         id=history.new_id(),
         app=request.app,
         version=request.version,
-        pool=pool.name,
-        proxy=app.proxy,
-        conf=proxy.conf,
+        pool=release.pool_name,
+        proxy=release.proxy_name,
+        conf=world.proxy(release.proxy_name).conf if release.pool else "",
+        artefact=request.artefact,
         old_slot=old.name if old else "",
-        old_version=running.version if running else "",
+        old_version=there.version if there else "",
+        old_artefact=there.artefact if there else "",
         undoes=request.undoes,
     )
-    if running and running.version == request.version and not request.again:
+    if strategies.is_done(release) and not request.again:
         return Prepared(release, Plan((), 0), msgspec.structs.replace(entry, slot=old.name if old else ""))
-    new = plan.target_slot(release)
-    return Prepared(release, plan.blue_green(release), msgspec.structs.replace(entry, slot=new.name))
+    new = strategies.target(release)
+    return Prepared(release, strategies.of(release), msgspec.structs.replace(entry, slot=new.name))
+
+
+def _seen(world: World, request: Request) -> Release:
+    """What is there, and what is wanted."""
+    app = _as_asked(world.app(request.app), request)
+    world.take_app(request.app, app)
+    pools = tuple(world.proxy(proxy).serving(world.proxy(proxy).pool(pool)) for proxy, pool in app.targets)
+    return Release(
+        request.app,
+        app,
+        pools[0] if pools else None,
+        world.instances(request.app),
+        request.version,
+        request.slot,
+        request.artefact,
+        others=pools[1:],
+        gate=app.way == STOP_START and bool(pools) and all(_closes(world, *target) for target in app.targets),
+        back=bool(request.undoes),
+        verify=request.verify,
+    )
+
+
+def _as_asked(app: App, request: Request) -> App:
+    """The app with what the command line says instead of the settings, and as a release had it that is gone back to.
+
+    Raises UsageError.
+    """
+    if request.release:
+        app = remembered.as_then(app, request.app, request.release)
+    changes: dict[str, Any] = {"strategy": request.strategy} if request.strategy else {}
+    if request.batch:
+        changes["rolling"] = msgspec.structs.replace(app.rolling, batch=request.batch)
+    asked = msgspec.structs.replace(app, **changes)
+    for problem in problems(asked) if changes else ():
+        raise UsageError(f"{request.app}: {problem}")
+    return asked
+
+
+def _closes(world: World, proxy: str, pool: str) -> bool:
+    """True where that pool can be closed for maintenance, and is not closed already."""
+    found = world.proxy(proxy)
+    return found.gates(pool) and not found.closed(pool)
 
 
 def check(world: World, prepared: Prepared) -> None:
     """Raise, before anything is done, for what is sure to fail later: the slot is taken, files may not be written."""
     release = prepared.release
-    slot = plan.target_slot(release)
-    if not release.instances.get(slot.name):
-        world.driver(release.name).check(slot)
-    proxy = world.proxy(release.app.proxy)
-    candidate = transaction.preview(proxy, release.pool.name, intents.SwitchTo((str(slot.endpoint),)))
-    proxy.allowed(candidate)
+    edited: set[tuple[str, str]] = set()
+    for step in prepared.plan.steps:
+        match step:
+            case steps.StartInstance() if not release.instances.get(step.slot):
+                world.driver(release.name).check(plan.slot_of(release.name, release.app, step.slot))
+            case steps.ReloadInstance():
+                slot = plan.slot_of(release.name, release.app, step.slot)
+                world.in_place(release.name).check_reload(slot, release.version)
+            case steps.EditConfig() if (step.proxy, step.pool) not in edited:
+                edited.add((step.proxy, step.pool))
+                _check_edit(world.proxy(step.proxy or release.proxy_name), step)
+
+
+def _check_edit(proxy: Proxy, step: steps.EditConfig) -> None:
+    proxy.allowed(transaction.preview(proxy, step.pool, step.intent))
 
 
 def deploy(world: World, request: Request) -> Entry:
     """Release a version. Returns the entry of the history; raises what stopped it, after taking back what was begun."""
-    with world.lock_app(request.app):
-        recover(world, request.app)
-        prepared = prepare(world, request)
-        if prepared.unchanged:
-            return msgspec.structs.replace(prepared.entry, result="unchanged")
-        if not request.closed:
-            _refuse_closed(world, prepared.release)
-        check(world, prepared)
-        return _run(world, prepared)
+    return together(world, [request])[0]
+
+
+def together(world: World, requests: list[Request]) -> list[Entry]:
+    """Release several apps as one: all of them, or none. Those that are live already are left alone."""
+    with contextlib.ExitStack() as locks:
+        for request in sorted(requests, key=lambda r: r.app):  # in one order, so that no two wait for each other
+            locks.enter_context(world.lock_app(request.app))
+        names = frozenset(request.app for request in requests)
+        for name in names:
+            running.recover(world, name, names)
+        prepared = [prepare(world, request) for request in requests]
+        for request, one in zip(requests, prepared, strict=True):
+            if not request.closed and not one.unchanged:
+                _refuse_closed(world, one.release)
+        for one in prepared:
+            check(world, one)
+        for request, one in zip(requests, prepared, strict=True):
+            if not request.skip_preflight and not one.unchanged:
+                room.refuse_full(world, one.release, one.plan)
+        done = iter(running.run(world, [one for one in prepared if not one.unchanged]))
+        return [msgspec.structs.replace(one.entry, result="unchanged") if one.unchanged else next(done) for one in prepared]
 
 
 def _refuse_closed(world: World, release: Release) -> None:
     """Nobody would see whether the new version serves."""
-    told = world.proxy(release.app.proxy).closed(release.pool.name)
-    if told:
-        raise UsageError(
-            f"{release.pool.name} is {told}",
-            next_step=f"open it first: proxyswitch maintenance {release.pool.name} off; or release with --in-maintenance",
-        )
+    for proxy, pool in release.app.targets:
+        told = world.proxy(proxy).closed(pool)
+        if told:
+            raise UsageError(
+                f"{pool} is {told}",
+                next_step=f"open it first: proxyswitch maintenance {pool} off; or release with --in-maintenance",
+            )
 
 
-def journal_of(app: str) -> Journal:
-    return Journal(state.sub("journal") / f"app-{app}.jsonl")
+def rollback(world: World, app: str, *, slot: str = "", to: str = "") -> Entry:
+    """Go back to the release before the last one, or to a version. Raises UsageError when none is known."""
+    return deploy(world, going_back(app, slot, to))
 
 
-def _run(world: World, prepared: Prepared) -> Entry:
-    entry, name = prepared.entry, prepared.release.name
-    journal = journal_of(name)
-    journal.begin(id=entry.id, plan=msgspec.to_builtins(prepared.plan), entry=msgspec.to_builtins(entry))
-    engine = Engine(world, proxy=prepared.release.app.proxy, tag=Tag(app=name, release=entry.id), journal=journal)
-    begun = clock.now()
-    try:
-        engine.run(prepared.plan)
-    except BaseException as error:
-        _failed(world, prepared, engine, error)
-        raise
-    try:
-        seconds, mode = round(clock.now() - begun, 3), engine.outcome.mode
-        return _record(journal, msgspec.structs.replace(entry, seconds=seconds, mode=mode))
-    except ProxyswitchError as error:
-        raise NeedsPerson(
-            f"{name} {entry.version} is released, but that cannot be written down: {error.what}",
-            state=f"{name} {entry.version} serves from slot {entry.slot}",
-            next_step="mend the cause, then run: proxyswitch recover",
-        ) from error
-
-
-def _record(journal: Journal, entry: Entry) -> Entry:
-    past().add_once(entry)
-    journal.end()
-    return entry
-
-
-def _failed(world: World, prepared: Prepared, engine: Engine, error: BaseException) -> None:
-    """Write down how it ended. What could not be taken back keeps its journal, for `recover`."""
-    entry = msgspec.structs.replace(prepared.entry, seconds=engine.outcome.seconds)
-    reason = error.what if isinstance(error, ProxyswitchError) else repr(error)
-    if isinstance(error, ProxyswitchError):
-        error.facts = {"changed": engine.committed}
-    if engine.committed:
-        _record(engine.journal or journal_of(entry.app), msgspec.structs.replace(entry, reason=reason))
-        return
-    if isinstance(error, ProxyswitchError) and not isinstance(error, NeedsPerson):
-        error.state = _as_before(prepared)
-    past().add(msgspec.structs.replace(entry, result="failed", reason=reason))
-    if not isinstance(error, NeedsPerson):
-        (engine.journal or journal_of(entry.app)).end()
-    _on_failure(world, prepared, reason)
-
-
-def _as_before(prepared: Prepared) -> str:
-    entry = prepared.entry
-    if not entry.old_slot:
-        return f"everything is as before; {entry.app} {entry.version} does not run"
-    return (
-        f"everything is as before: {entry.app} {entry.old_version or '(version unknown)'} serves from slot {entry.old_slot}"
+def going_back(app: str, slot: str = "", to: str = "") -> Request:
+    """The release that takes the last one back, or all since a version; of the same version, where that had been released
+    anew."""
+    if to:
+        return _going_back_to(app, slot, to)
+    last = last_release(app)
+    again = last.old_version == last.version
+    before = next((e.id for e in reversed(past().standing(app)[:-1]) if e.version == last.old_version), "")
+    return Request(
+        app, last.old_version, slot, again, undoes=last.id, artefact=last.old_artefact, closed=True, release=before
     )
 
 
-def _on_failure(world: World, prepared: Prepared, reason: str) -> None:
-    entry = prepared.entry
-    step = steps.RunHook(entry.app, "on_failure", entry.slot, entry.version, entry.old_slot, entry.old_version)
-    try:
-        hooks.run_hook(world, step, reason)
-    except ProxyswitchError as error:
-        world.report(f"warning: {error.what}")
+def _going_back_to(app: str, slot: str, version: str) -> Request:
+    stand = past().standing(app)
+    known = next((n for n, entry in reversed(list(enumerate(stand))) if entry.version == version), None)
+    if known is None:
+        before = next((entry for entry in stand if entry.old_version == version), None)
+        if before is None:
+            versions = ", ".join(dict.fromkeys(entry.version for entry in stand))
+            raise UsageError(
+                f"no release of {app} {version} is in the history" + (f"; there is {versions}" if versions else ""),
+                next_step=f"release it: proxyswitch deploy {app} --version {version}",
+            )
+        return Request(
+            app, version, slot, undoes=_ids(stand[stand.index(before) :]), artefact=before.old_artefact, closed=True
+        )
+    later, then = stand[known + 1 :], stand[known]
+    undoes = _ids(later or stand[-1:])
+    return Request(app, version, slot, undoes=undoes, artefact=then.artefact, closed=True, release=then.id)
 
 
-def rollback(world: World, app: str, *, slot: str = "") -> Entry:
-    """Go back to the release before the last one. Raises UsageError when none is known."""
-    return deploy(world, going_back(app, slot))
-
-
-def going_back(app: str, slot: str = "") -> Request:
-    """The release that takes the last one back; of the same version, where that had been released anew."""
-    last = last_release(app)
-    return Request(app, last.old_version, slot, last.old_version == last.version, undoes=last.id, closed=True)
+def _ids(entries: list[Entry]) -> str:
+    return " ".join(entry.id for entry in entries)
 
 
 def last_release(app: str) -> Entry:
     """The newest release of an app that was not taken back. Raises UsageError when there is nothing to go back to."""
-    entry = past().last(lambda e: e.kind == history.RELEASE and e.app == app)
-    if entry is None:
+    stand = past().standing(app)
+    if not stand:
         raise UsageError(f"nothing to take back: no release of {app} is in the history")
+    entry = stand[-1]
     if not entry.old_version:
         raise UsageError(
             f"{app} {entry.version} is the first release that is known: there is none to go back to",
             next_step="deploy the version that you want: proxyswitch deploy " + app + " --version V",
         )
     return entry
-
-
-def recover(world: World, app: str) -> str:
-    """Finish or take back an interrupted release; the app's lock is held. Returns in words what was done, or nothing."""
-    places.clear([str(state.folder() / "apps" / app)])
-    journal = journal_of(app)
-    interrupted = plan_of(journal)
-    if interrupted is None:
-        journal.end()
-        return ""
-    entry = msgspec.convert(journal.records()[0]["entry"], Entry)
-    engine = Engine(world, proxy=entry.proxy, tag=Tag(app=app, release=entry.id), journal=journal)
-    finish_proxy(world, entry.proxy)
-    done = _resumed(world, engine, interrupted)
-    result = "done" if done == "finished" else "failed"
-    _record(journal, msgspec.structs.replace(entry, result=result, reason="interrupted"))
-    told = f"{done} an interrupted release of {app} {entry.version}"
-    world.report(told)
-    return told
-
-
-def _resumed(world: World, engine: Engine, interrupted: Plan) -> str:
-    try:
-        return engine.resume(interrupted)
-    except NotDrained as error:
-        world.report(f"warning: {error.what}; the old version is left running")
-        return "finished"
-    except Failed as error:
-        raise NeedsPerson(
-            f"an interrupted release could not be finished: {error.what}", next_step=error.next_step
-        ) from error
-
-
-def finish_proxy(world: World, proxy: str) -> bool:
-    """Finish or take back an interrupted change of a proxy's config. True when there was one."""
-    found = world.proxy(proxy)
-    with places.hold(found, world.proxy_timeout):
-        return undoing.recover(found, places.places(found), world.report)
-
-
-def with_lock(world: World, app: str, act: Callable[[], None]) -> None:
-    """Do something with an app that nobody else works on, after what was interrupted has been set right."""
-    with contextlib.ExitStack() as scope:
-        scope.enter_context(world.lock_app(app))
-        recover(world, app)
-        act()

@@ -7,36 +7,23 @@ fails does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
-from proxyswitch import durations
-from proxyswitch.errors import Failed, Interrupted, NeedsPerson, NotDrained, ProxyswitchError
-from proxyswitch.model import Pool, PoolChange
-from proxyswitch.proxies.base import Proxy
-from proxyswitch.release import draining, history, intents, steps
-from proxyswitch.release.history import History
+from proxyswitch.errors import Interrupted, NeedsPerson, NotDrained, ProxyswitchError
+from proxyswitch.release import intents, steps
 from proxyswitch.release.journal import Journal
 from proxyswitch.release.steps import AnyStep, Plan
-from proxyswitch.release.transaction import Tag, Transaction
+from proxyswitch.release.timings import Timings
+from proxyswitch.release.traffic import Outcome, Traffic
+from proxyswitch.release.transaction import Tag
 from proxyswitch.release.world import World
-from proxyswitch.system import clock, signals, state
+from proxyswitch.system import clock, signals
 
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of a plan."""
-
-    changed: bool = False
-    change: PoolChange | None = None
-    pool: Pool | None = None
-    mode: str = ""
-    facts: dict[str, object] = field(default_factory=dict)
-    seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
+Numbered = tuple[int, AnyStep]
 
 
 class Engine:
@@ -46,20 +33,20 @@ class Engine:
         self, world: World, *, proxy: str = "nginx", tag: Tag | None = None, journal: Journal | None = None
     ) -> None:
         self.world = world
-        self.proxy_name = proxy
-        self.tag = tag or Tag()
         self.journal = journal
-        self.transaction: Transaction | None = None
-        self.outcome = Outcome()
-        self.old_side: Any = None
+        self.traffic = Traffic(world, proxy, tag or Tag(), self._settled)
         self.committed = False
-        self.drains = False
-        self.reverted = False  # traffic had reached the new side, and was taken back
         self.decisive = False  # the last step that can be undone is under way
+        self.number = -1  # of the step that is under way
+        self.away: float | None = None  # since then nobody serves
+        self.steps: tuple[AnyStep, ...] = ()
+        self.commit = 0
+        self.begun = 0.0
+        self.timings = Timings()
 
     @property
-    def proxy(self) -> Proxy:
-        return self.world.proxy(self.proxy_name)
+    def outcome(self) -> Outcome:
+        return self.traffic.outcome
 
     def run(self, plan: Plan) -> Outcome:
         """Do the plan. Raises what stopped it, after taking back what was begun."""
@@ -75,15 +62,18 @@ class Engine:
         return self.outcome
 
     def _run(self, plan: Plan) -> None:
-        begun: list[AnyStep] = []
-        self.drains = plan.drains
+        begun: list[Numbered] = []
+        self.steps, self.commit, self.begun = plan.steps, plan.commit, clock.now()
+        self.traffic.drains = plan.drains
         try:
             for number, step in enumerate(plan.steps):
                 self.committed = number >= plan.commit
                 self.decisive = number + 1 >= plan.commit
-                begun.append(step)
+                self.number = number
+                begun.append((number, step))
                 self._note(number, "begin")
-                self.do(step)
+                with self.timings.of(steps.describe(step)):
+                    self.do(step)
                 self._note(number, "done")
         except BaseException as error:  # also between two steps: a signal does not wait for one
             with signals.uninterrupted():
@@ -93,8 +83,14 @@ class Engine:
     def _note(self, number: int, what: str) -> None:
         if self.journal:
             self.journal.add("step", number=number, state=what)
+            self.world.event("step", {"number": number, "state": what, "step": steps.describe(self.steps[number])})
+            if what == "done" and number + 1 == self.commit:
+                self.world.event("switched", {"seconds": round(clock.now() - self.begun, 3)})
 
-    def _stopped(self, begun: list[AnyStep], error: BaseException) -> None:
+    def _settled(self) -> None:
+        self.committed = self.decisive
+
+    def _stopped(self, begun: list[Numbered], error: BaseException) -> None:
         """A step failed: before the commit point everything is taken back, behind it the new side stays."""
         if self.committed:
             self._explain_committed(error)
@@ -118,80 +114,47 @@ class Engine:
                 next_step=error.next_step or "put that right by hand: proxyswitch status shows what runs",
             ) from error
 
-    def take_back(self, begun: list[AnyStep]) -> list[str]:
+    def take_back(self, begun: list[Numbered]) -> list[str]:
         """Undo those steps, the last first. Returns what could not be undone, in words."""
         problems = []
-        for step in reversed(begun):
+        for group in _undoable(begun):
+            step = group[0][1]
             try:
-                self._take_back(step)
+                with self.timings.of(f"take back: {steps.describe(step)}"):
+                    self._take_back(group)
             except ProxyswitchError as error:
                 problems.append(f"{steps.describe(step)}: {error.what} ({error.state})")
             except Exception as error:  # noqa: BLE001  # whatever it is, the others are undone
                 problems.append(f"{steps.describe(step)}: {type(error).__name__}: {error}")
         return problems
 
-    def _take_back(self, step: AnyStep) -> None:
-        if isinstance(step, steps.EditConfig):
-            self._revert(step)
-        undo = steps.undo_of(step)
-        if undo:
+    def _take_back(self, group: list[Numbered]) -> None:
+        edits = [(n, step) for n, step in group if isinstance(step, steps.EditConfig | steps.Follow)]
+        if edits:
+            self._revert(edits)
+            return
+        step = group[0][1]
+        if isinstance(step, steps.Migrate):
+            self.world.report(f"the migration of {step.app} {step.version} stays: nothing runs backwards")
+        for undo in steps.undo_of(step):
             self._let_finish(step)
             self.world.report(f"taking back: {steps.describe(undo)}")
             self.do(undo)
+
+    def _revert(self, edits: list[tuple[int, steps.EditConfig | steps.Follow]]) -> None:
+        self.traffic.revert(edits)
 
     def _let_finish(self, step: AnyStep) -> None:
         """Requests that had reached the new version are answered before it is stopped, as long as it lives."""
         from proxyswitch.release import instances
 
-        if not self.reverted or not isinstance(step, steps.StartInstance):
+        if not self.traffic.reverted or not isinstance(step, steps.StartInstance | steps.ReloadInstance):
             return
         app = self.world.app(step.app)
-        token, seconds = self.proxy.leftovers(app.pool), float(app.drain)
-        if self.proxy.draining(token) is None or not instances.runs(self.world, step.app, step.slot):
+        if not instances.runs(self.world, step.app, step.slot):
             return
-        self.world.report(f"waiting at most {durations.show(seconds)} for requests that {step.app} {step.version} answers")
-        left = draining.wait(self.world, self.proxy, token, seconds)
-        if left:
-            self.world.report(f"warning: after {durations.show(seconds)} there is still: {left.what}")
-
-    def _revert(self, step: steps.EditConfig) -> None:
-        """Take an edit back: from its journal while it is not proven, else by its inverse in a change of its own."""
-        if self.transaction:
-            transaction, self.transaction = self.transaction, None
-            self.reverted = transaction.changed
-            transaction.abort()
-        done = self._edit_of_this_release(step.pool)
-        if done and done.change:
-            self.world.report(f"taking back: the switch of {step.pool}")
-            tag = Tag(history.ROLLBACK, step.app, done.id, self.tag.release)
-            self.reverted = True
-            Engine(self.world, proxy=self.proxy_name, tag=tag).change(step.pool, intents.Exactly(done.change.inverse()))
-
-    def _edit_of_this_release(self, pool: str) -> history.Entry | None:
-        if not self.tag.release:
-            return None
-        past = History(state.folder() / "history.jsonl")
-        return past.last(lambda e: e.kind == history.SWITCH and e.release == self.tag.release and e.pool == pool)
-
-    def change(self, pool: str, intent: steps.AnyIntent) -> None:
-        """An edit and its proof, in one."""
-        self.do(steps.EditConfig(pool, intent, force=True))
-        try:
-            self.do(steps.Prove(pool))
-        except BaseException as error:
-            self._abort(error)
-            raise
-
-    def _abort(self, error: BaseException) -> None:
-        """Take the edit back. Raises NeedsPerson, which tells of the first error too, when that does not succeed."""
-        if not self.transaction:
-            return
-        transaction, self.transaction = self.transaction, None
-        try:
-            transaction.abort()
-        except NeedsPerson as worse:
-            first = error.what if isinstance(error, ProxyswitchError) else str(error)
-            raise NeedsPerson(f"{first}; then {worse.what}", state=worse.state, next_step=worse.next_step) from error
+        for proxy, pool in app.targets:
+            self.traffic.let_finish(self.world.proxy(proxy), pool, float(app.drain), f"{step.app} {step.version}")
 
     # the steps
 
@@ -199,90 +162,96 @@ class Engine:
         """One step, by its kind."""
         handlers: dict[type[Any], Callable[[Any], None]] = {
             steps.RunHook: self._run_hook,
+            steps.Migrate: self._migrate,
             steps.StartInstance: self._start,
             steps.StopInstance: self._stop,
+            steps.ReloadInstance: self._reload,
+            steps.RevertInstance: self._revert_instance,
+            steps.ConfirmInstance: self._confirm,
+            steps.Follow: self._follow,
             steps.WaitHealthy: self._wait_healthy,
+            steps.WarmUp: self._warm_up,
             steps.EditConfig: self._edit,
             steps.Prove: self._prove,
             steps.Watch: self._watch,
-            steps.Drain: self._drain,
+            steps.Drain: self.traffic.drain,
         }
         handlers[type(step)](step)
 
     def _edit(self, step: steps.EditConfig) -> None:
-        self.transaction = Transaction(self.proxy, timeout=self.world.proxy_timeout, report=self.world.report, tag=self.tag)
-        try:
-            self.transaction.open(step.pool, step.intent, force=step.force)
-        except BaseException as error:
-            with signals.uninterrupted():
-                self._abort(error)
-            raise
+        self.traffic.edit(step, self.number)
 
-    def _prove(self, _step: steps.Prove) -> None:
-        transaction = self.transaction
-        if transaction is None:
-            return
-        transaction.prove()
-        with signals.uninterrupted():  # what history says was done, and what we say, must be the same
-            transaction.settle()
-            self._settled(transaction)
-
-    def _settled(self, transaction: Transaction) -> None:
-        self.transaction = None
-        self.committed = self.decisive
-        self.old_side = transaction.old_side
-        self.outcome.changed = transaction.changed
-        stays = self.proxy.stays(self.old_side) if self.old_side and not self.drains else ""
-        if stays:
-            self.world.report(f"warning: {stays} (--drain makes them leave)")
-        self.outcome.change = transaction.change
-        if transaction.candidate:
-            self.outcome.pool = transaction.candidate.pool
-            self.outcome.mode = self.proxy.mode(transaction.candidate)
-            self.outcome.facts = self.proxy.facts()
-
-    def _drain(self, step: steps.Drain) -> None:
-        """Wait for exactly those who served before the switch; whoever reloads later does not make it longer."""
-        token = self.old_side if self.old_side is not None and not step.earlier else self.proxy.leftovers(step.pool)
-        left = draining.wait(self.world, self.proxy, token, step.seconds, close=step.close)
-        if left is None:
-            return
-        message = f"after {durations.show(step.seconds)} there is still: {left.what}"
-        if step.earlier:
-            raise Failed(
-                f"the slot is not free yet: {message}",
-                next_step="wait for them, then run it again; --drain sets how long at most",
-            )
-        raise NotDrained(
-            f"{step.pool} has switched, but the old side has not drained: {message}",
-            next_step="run the same command again to wait on, then stop the old side",
-        )
+    def _prove(self, step: steps.Prove) -> None:
+        self.traffic.prove(step)
+        self._served()
 
     def _start(self, step: steps.StartInstance) -> None:
         from proxyswitch.release import instances
 
-        self.world.report(steps.describe(step))
-        instances.start(self.world, step.app, step.slot, step.version)
+        if step.again and instances.runs(self.world, step.app, step.slot):
+            return
+        self.world.detail(steps.describe(step))
+        instances.start(self.world, step)
 
     def _stop(self, step: steps.StopInstance) -> None:
         from proxyswitch.release import instances
 
+        if step.gap:
+            self.away = clock.now()
         instances.stop(self.world, step.app, step.slot)
 
-    def _wait_healthy(self, step: steps.WaitHealthy) -> None:
+    def _served(self) -> None:
+        """Whoever was away may be there again: the gap is as long as until the last of these."""
+        if self.away is not None:
+            self.outcome.gap = round(clock.now() - self.away, 3)
+
+    def _reload(self, step: steps.ReloadInstance) -> None:
         from proxyswitch.release import instances
 
-        instances.wait_healthy(self.world, step)
+        self.world.detail(steps.describe(step))
+        instances.reload(self.world, step, self.traffic.mover(step, self.number))
+
+    def _revert_instance(self, step: steps.RevertInstance) -> None:
+        from proxyswitch.release import instances
+
+        instances.revert(self.world, step, self.traffic.mover(step))
+
+    def _confirm(self, step: steps.ConfirmInstance) -> None:
+        from proxyswitch.release import instances
+
+        instances.confirm(self.world, step)
+
+    def _follow(self, step: steps.Follow) -> None:
+        from proxyswitch.release import instances
+
+        found = instances.endpoints(self.world, step.app, step.slot)
+        self.traffic.mover(step, self.number)(found)
+
+    def _wait_healthy(self, step: steps.WaitHealthy) -> None:
+        from proxyswitch.release import checks
+
+        checks.wait_healthy(self.world, step)
+        self._served()
+
+    def _warm_up(self, step: steps.WarmUp) -> None:
+        from proxyswitch.release import warming
+
+        warming.warm_up(self.world, step)
 
     def _watch(self, step: steps.Watch) -> None:
-        from proxyswitch.release import instances
+        from proxyswitch.release import watching
 
-        instances.watch(self.world, step)
+        watching.watch(self.world, step, self.traffic.proxy(step.proxy) if step.pool else None)
 
     def _run_hook(self, step: steps.RunHook) -> None:
         from proxyswitch.release import hooks
 
         hooks.run_hook(self.world, step)
+
+    def _migrate(self, step: steps.Migrate) -> None:
+        from proxyswitch.release import migrations
+
+        migrations.run(self.world, step)
 
     # after a crash
 
@@ -294,7 +263,7 @@ class Engine:
             if any(n >= plan.commit for n in begun) or plan.commit - 1 in done:
                 self._finish(plan, begun, done)
                 return "finished"
-            problems = self.take_back([plan.steps[n] for n in begun])
+            problems = self.take_back([(n, plan.steps[n]) for n in begun])
         if problems:
             raise NeedsPerson(
                 "an interrupted release could not be taken back whole",
@@ -310,6 +279,26 @@ class Engine:
             if number in done or (number in begun and isinstance(step, steps.RunHook)):
                 continue
             self.do(step)
+
+
+def _undoable(begun: list[Numbered]) -> Iterator[list[Numbered]]:
+    """Steps that have something to take back, the last first. Edits of one pool with nothing between them are one group:
+    traffic goes back at once, and not by the way that it came."""
+    reversed_ = [(n, step) for n, step in reversed(begun) if _key(n, step) is not None]
+    for _, group in groupby(reversed_, key=lambda pair: _key(*pair)):
+        yield list(group)
+
+
+def _key(number: int, step: AnyStep) -> tuple[object, ...] | None:
+    """Steps with the same key are taken back together; None for those with nothing to take back."""
+    match step:
+        case steps.EditConfig(intent=intents.Maintain()):
+            return (number,)
+        case steps.EditConfig():
+            return (step.proxy, step.pool)
+        case steps.Follow() | steps.Migrate():
+            return (number,)
+    return (number,) if steps.undo_of(step) else None
 
 
 def _progress(journal: Journal) -> tuple[list[int], list[int]]:

@@ -14,15 +14,20 @@ import msgspec
 from msgspec import Struct
 
 from proxyswitch.model import PoolChange, Server
+from proxyswitch.release.timings import Timed
 from proxyswitch.system import clock, files, locks
 
 # What a later `rollback` can take back.
 SWITCH, RELEASE, ROLLBACK = "switch", "release", "rollback"
+CONFIRM, FORGET = "confirm", "forget"
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line. `at` in seconds since 1970, `seconds` how long it took; `undoes` is the id of what this took back,
-    `release` that of the release it was a part of."""
+    """One line. `at` in seconds since 1970, `seconds` how long it took; `undoes` are the ids of what this took back, with
+    spaces between them, `release` that of the release it was a part of, `step` the number of its step there.
+
+    `gap`: so many seconds nobody served. `drain`: so many the old side took to finish. `steps` of a release, as they went.
+    """
 
     id: str
     kind: str
@@ -39,12 +44,23 @@ class Entry(Struct, frozen=True, kw_only=True):
     slot: str = ""
     old_version: str = ""
     old_slot: str = ""
+    artefact: str = ""
+    old_artefact: str = ""
     undoes: str = ""
     release: str = ""
+    step: int = -1
+    gap: float = 0.0
     seconds: float = 0.0
+    drain: float = 0.0
     user: str = ""
     command: str = ""
     reason: str = ""
+    steps: tuple[Timed, ...] = ()
+
+    @property
+    def part(self) -> bool:
+        """True for the change of a pool that a release made."""
+        return bool(self.release and self.pool)
 
 
 def new_id() -> str:
@@ -87,10 +103,21 @@ class History:
             if known.result != "done":
                 continue
             if known.undoes:
-                taken_back.add(known.undoes)
+                taken_back.update(known.undoes.split())
             elif known.id not in taken_back and fits(known):
                 return known
         return None
+
+    def standing(self, app: str) -> list[Entry]:
+        """The releases of an app that were done and not taken back, the oldest first."""
+        entries = self.entries()
+        gone = taken_back(entries)
+        return [e for e in entries if (e.app, e.kind, e.result) == (app, RELEASE, "done") and e.id not in gone]
+
+
+def taken_back(entries: list[Entry]) -> set[str]:
+    """The ids of what was taken back since. A rollback that failed took nothing back."""
+    return {name for entry in entries if entry.result == "done" for name in entry.undoes.split()}
 
 
 def _decode(line: bytes) -> Entry | None:

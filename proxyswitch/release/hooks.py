@@ -8,7 +8,7 @@ from proxyswitch.errors import Failed
 from proxyswitch.release import plan
 from proxyswitch.release.steps import RunHook
 from proxyswitch.release.world import World
-from proxyswitch.settings import Command as Words
+from proxyswitch.settings_base import Command as Words
 from proxyswitch.system import run
 
 LINES = 10

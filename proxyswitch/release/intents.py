@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import count, islice
+from math import gcd
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,9 +20,14 @@ class Intent(Struct, frozen=True, tag=True):
 
 
 class SwitchTo(Intent, frozen=True):
-    """All traffic goes to these targets, addresses or names of servers, and to nothing else."""
+    """All traffic goes to these targets, addresses or names of servers, and to nothing else.
+
+    `reuse`: a new address may also take over the line of a server that is out, as those of a runner do that gives out ever
+    new ones: else the pool would grow with each of them.
+    """
 
     targets: tuple[str, ...]
+    reuse: bool = False
 
 
 class SetState(Intent, frozen=True):
@@ -28,6 +35,28 @@ class SetState(Intent, frozen=True):
 
     server: str
     state: ServerState
+
+
+class SetStates(Intent, frozen=True):
+    """Some servers are ready for traffic, or out of it, in one change."""
+
+    servers: tuple[str, ...]
+    state: ServerState
+
+
+class Share(Intent, frozen=True):
+    """The new side gets so many percent of the traffic and the old side the rest; with 100 the old side is out.
+
+    `weights` of the old and the new side are those that they had before, and get back at the end. `added`: the new side has
+    no line of its own in the pool: it gets one for the time being, and in the end that of the old. `backup`: it is a backup.
+    """
+
+    new: str
+    old: str
+    percent: int
+    weights: tuple[int, int] = (1, 1)
+    added: bool = False
+    backup: bool = False
 
 
 class SetWeights(Intent, frozen=True):
@@ -41,11 +70,13 @@ class AsItIs(Intent, frozen=True):
 
 
 class Exactly(Intent, frozen=True):
-    """This very change, for instance the inverse of an earlier one. `lenient` leaves out what no longer fits."""
+    """This very change, for instance the inverse of an earlier one. `lenient` leaves out what no longer fits. `restores` is
+    the id of the change before which the files were so: even their spaces become as they were then."""
 
     change: PoolChange
     lenient: bool = False
     words: str = "take the earlier change back"
+    restores: str = ""
 
 
 class Adopt(Intent, frozen=True):
@@ -95,20 +126,19 @@ def changes(intent: Intent, pool: Pool, *, force: bool = False) -> PoolChange:
 
 
 def _wanted(intent: Intent, pool: Pool) -> Iterable[ServerChange]:
-    match intent:
-        case SwitchTo():
-            return _switch(intent, pool)
-        case SetState():
-            return _set_state(intent, pool)
-        case SetWeights():
-            return _set_weights(intent, pool)
-        case Exactly():
-            return _exactly(intent, pool)
-        case Canary():
-            return _canary(intent, pool)
-        case AsItIs():
-            return [ServerChange(s, replace(s, drain=s.down)) for s in pool.servers]
-    raise NotImplementedError(type(intent))
+    ways: dict[type[Intent], Callable[[Any, Pool], Iterable[ServerChange]]] = {
+        SwitchTo: _switch,
+        SetState: lambda wish, pool: _set_states((wish.server,), wish.state, pool),
+        SetStates: lambda wish, pool: _set_states(wish.servers, wish.state, pool),
+        SetWeights: _set_weights,
+        Share: _share,
+        Exactly: _exactly,
+        Canary: _canary,
+        AsItIs: lambda _, pool: [ServerChange(s, replace(s, drain=s.down)) for s in pool.servers],
+    }
+    if type(intent) not in ways:
+        raise NotImplementedError(type(intent))
+    return ways[type(intent)](intent, pool)
 
 
 # What clients get when no server is left.
@@ -132,10 +162,13 @@ def _switch(intent: SwitchTo, pool: Pool) -> Iterable[ServerChange]:
     if new and pool.instant:
         raise _neither_slot(pool, new)
     others = [s for s in pool.live if s not in named]
-    taken_over, rest = others[: len(new)], others[len(new) :]
+    idle = [s for s in pool.servers if s.down and not s.backup and s not in named] if intent.reuse else []
+    taken_over, rest = [*others, *idle][: len(new)], others[len(new) :]
     yield from (ServerChange(s, _awake(s, pool)) for s in named)
-    yield from (ServerChange(s, replace(s, address=a)) for s, a in zip(taken_over, new, strict=False))
-    yield from (ServerChange(s, after) for s, after in _aside(pool, named, rest))
+    yield from (
+        ServerChange(s, replace(s, address=a, down=False, drain=False)) for s, a in zip(taken_over, new, strict=False)
+    )
+    yield from (ServerChange(s, after) for s, after in _aside(pool, named, rest) if s not in taken_over)
     yield from (ServerChange(None, _added(pool, a, i)) for i, a in enumerate(new[len(taken_over) :]))
 
 
@@ -183,16 +216,14 @@ def _address(target: str, pool: Pool) -> str:
         endpoint = Endpoint.parse(target)
         return f"unix@{endpoint.path}" if endpoint.path and pool.proxy == "haproxy" else str(endpoint)
     except ValueError as error:
-        known = [s.label for s in pool.servers]
-        close = get_close_matches(target, known, 1, 0.6)
-        hint = f"did you mean {close[0]}?" if close else f"{pool.name} has {', '.join(known) or 'no server'}"
+        hint = _meant(target, pool) or f"{pool.name} has {_named(pool) or 'no server'}"
         raise UsageError(
             f"{error}", next_step=f"give an address as 127.0.0.1:3002, or a server of the pool: {hint}"
         ) from None
 
 
-def _set_state(intent: SetState, pool: Pool) -> Iterable[ServerChange]:
-    return [ServerChange(s, with_state(s, intent.state)) for s in _found(intent.server, pool)]
+def _set_states(names: tuple[str, ...], state: ServerState, pool: Pool) -> Iterable[ServerChange]:
+    return [ServerChange(s, with_state(s, state)) for name in names for s in _found(name, pool)]
 
 
 def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
@@ -207,7 +238,50 @@ def _set_weights(intent: SetWeights, pool: Pool) -> Iterable[ServerChange]:
             yield ServerChange(server, after)
 
 
-def _canary(intent: Canary, pool: Pool) -> Iterable[ServerChange]:
+def _share(intent: Share, pool: Pool) -> Iterable[ServerChange]:
+    """By weights, in the smallest whole numbers; a balancer that keeps clients by their address moves so many of them."""
+    if pool.instant:
+        yield from _canary(intent, pool)
+        return
+    fresh = not pool.find(intent.new)
+    news = [Server(_address(intent.new, pool))] if fresh else list(_found(intent.new, pool))
+    if fresh and pool.proxy == "haproxy":
+        news = [_added(pool, news[0].address, 0)]
+    olds = _found(intent.old, pool)
+    if intent.percent == 100:
+        yield from _all_moved(intent, news, olds, fresh=fresh)
+        return
+    common = gcd(intent.percent, 100 - intent.percent)
+    for servers, share in ((news, intent.percent), (olds, 100 - intent.percent)):
+        for server in servers:
+            after = replace(server, weight=share // common, down=False, drain=False, backup=False)
+            yield ServerChange(None if fresh and servers is news else server, after)
+
+
+def _all_moved(intent: Share, news: list[Server], olds: tuple[Server, ...], *, fresh: bool) -> Iterable[ServerChange]:
+    before, after = intent.weights
+    for new, old in zip(news, olds, strict=False):
+        if intent.added:  # the old line goes on with the new address, as in a switch
+            yield from () if fresh else (ServerChange(new, None),)
+            yield ServerChange(old, replace(old, address=new.address, weight=before))
+            continue
+        yield ServerChange(new, replace(new, weight=after, down=False, drain=False, backup=False))
+        out = replace(old, backup=True) if intent.backup else _out(old)
+        yield ServerChange(old, replace(out, weight=before))
+
+
+def sharing(pool: Pool, new: str, old: str) -> Share:
+    """The whole move from the one side to the other, of which a canary makes a part. Raises UsageError."""
+    there, leaving = pool.find(new), _found(old, pool)
+    if len(there) > 1 or len(leaving) > 1:
+        raise UsageError(
+            f"{pool.name} has several lines for one of {new} and {old}: a canary needs one a side ({pool.where})"
+        )
+    weights = (leaving[0].weight, there[0].weight if there else leaving[0].weight)
+    return Share(new, old, 100, weights, added=not there, backup=bool(there) and there[0].backup)
+
+
+def _canary(intent: Canary | Share, pool: Pool) -> Iterable[ServerChange]:
     if not pool.instant:
         raise UsageError(
             f"{pool.name} is not in instant mode: a share that keeps each client on its side needs that",
@@ -220,12 +294,21 @@ def _canary(intent: Canary, pool: Pool) -> Iterable[ServerChange]:
         yield ServerChange(server, replace(server, weight=1 if out else share, down=out, drain=out))
 
 
+def _meant(word: str, pool: Pool) -> str:
+    """`did you mean …?`, of the slots, names and addresses that are there; nothing where none is like it."""
+    known = dict.fromkeys(name for s in pool.servers for name in (s.slot, s.label) if name)
+    close = get_close_matches(word, known, 1, 0.6)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _named(pool: Pool) -> str:
+    return ", ".join(f"{s.slot} ({s.label})" if s.slot else s.label for s in pool.servers)
+
+
 def _found(name: str, pool: Pool) -> tuple[Server, ...]:
     servers = pool.find(name)
     if not servers:
-        known = [s.label for s in pool.servers]
-        close = get_close_matches(name, known, 1, 0.6)
-        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
+        hint = _meant(name, pool) or f"it has {_named(pool) or 'none'}"
         raise UsageError(f"no server {name!r} in the pool {pool.name} ({pool.where}); {hint}")
     return servers
 

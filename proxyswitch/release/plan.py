@@ -1,4 +1,4 @@
-"""Plans: pure functions from what is wanted and what was seen to the steps that lead there."""
+"""What plans start from: the release that is wanted and what was seen; and the plan for a change of one pool. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from proxyswitch.errors import UsageError
-from proxyswitch.model import Instance, Pool, Slot
-from proxyswitch.release.intents import SwitchTo
-from proxyswitch.release.steps import (
-    AnyIntent,
-    AnyStep,
-    Drain,
-    EditConfig,
-    Plan,
-    Prove,
-    RunHook,
-    StartInstance,
-    StopInstance,
-    WaitHealthy,
-    Watch,
-)
+from proxyswitch.model import Endpoint, Instance, Pool, Slot
+from proxyswitch.release.steps import AnyIntent, AnyStep, Drain, EditConfig, Plan, Prove, WaitHealthy
 from proxyswitch.settings import App
 
 
@@ -41,39 +28,74 @@ def change_pool(
 
 
 class Release(Struct, frozen=True):
-    """What a deploy starts from: the app, its pool as it is, and what runs in its slots."""
+    """What a deploy starts from: the app, its pools as they are (if it has any), and what runs in its slots.
+
+    `pool` is the first, which says what is live; `others` go with it. `artefact` is what exactly is to run, where the
+    version's name may mean something else by now. `gate`: the pools can be closed for maintenance, and are open. `back`: it
+    takes a release back, to a version that had been there before. `verify` are public addresses that must answer in the end.
+    """
 
     name: str
     app: App
-    pool: Pool
+    pool: Pool | None
     instances: Mapping[str, Instance | None]
     version: str
     slot: str = ""
-    reason: str = "deploy"
+    artefact: str = ""
+    others: tuple[Pool, ...] = ()
+    gate: bool = False
+    back: bool = False
+    verify: tuple[str, ...] = ()
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """All pools that send traffic to it."""
+        return (self.pool, *self.others) if self.pool else ()
+
+    @property
+    def proxy_name(self) -> str:
+        """The proxy of its first pool."""
+        return self.pool.proxy if self.pool else self.app.proxy
+
+    @property
+    def pool_name(self) -> str:
+        return self.pool.name if self.pool else ""
+
+    @property
+    def following(self) -> str:
+        """The pool that must be told the addresses of the app, because its runner gives them out."""
+        return self.pool_name if any(place.endpoint == Endpoint() for place in self.app.places) else ""
 
 
-def live_slots(app: App, pool: Pool) -> list[Slot]:
-    """The slots that the pool sends traffic to."""
+def live_slots(app: App, pool: Pool | None) -> list[Slot]:
+    """The slots that the pool sends traffic to; the one slot of an app that is replaced in place always gets it."""
+    if app.in_place or pool is None:
+        return list(app.places)
     live = [server.endpoint for server in pool.live]
     return [slot for slot in app.places if slot.endpoint in live]
 
 
 def target_slot(release: Release) -> Slot:
     """Where the new version goes: the named slot, else the first that is not live, behind the live one."""
+    if release.app.in_place:
+        return slot_of(release.name, release.app, release.slot or release.app.places[0].name)
     live = [slot.name for slot in live_slots(release.app, release.pool)]
     places = list(release.app.places)
     if len(live) > 1:
         raise UsageError(
-            f"the pool {release.pool.name} sends traffic to {len(live)} slots of {release.name} ({', '.join(live)}):"
-            " blue-green replaces one",
-            next_step=f"take one out first: proxyswitch switch {release.pool.name} ADDRESS",
+            f"the pool {release.pool_name} sends traffic to {len(live)} slots of {release.name} ({', '.join(live)}):"
+            f" {release.app.way} replaces one",
+            next_step=f'take one out first: proxyswitch switch {release.pool_name} ADDRESS; or write strategy = "rolling"',
         )
     if release.slot:
         return _named_slot(release, live)
     after = next((i + 1 for i, slot in enumerate(places) if slot.name in live), 0)
     idle = [slot for slot in places[after:] + places[:after] if slot.name not in live]
     if not idle:
-        raise UsageError(f"{release.name} has no idle slot: blue-green needs a second one under apps.{release.name}.slots")
+        raise UsageError(
+            f"{release.name} has no idle slot: {release.app.way} needs a second one under apps.{release.name}.slots",
+            next_step='add one; or write strategy = "stop-start", which has a gap',
+        )
     return idle[0]
 
 
@@ -93,58 +115,7 @@ def slot_of(name: str, app: App, slot: str) -> Slot:
 
 
 def old_slot(release: Release) -> Slot | None:
-    return next(iter(live_slots(release.app, release.pool)), None)
-
-
-def blue_green(release: Release) -> Plan:
-    """Start beside the old version, switch when healthy, and stop the old one when its last request is answered."""
-    new, old = target_slot(release), old_slot(release)
-    before = (*_cleared(release, new), *_begun(release, new, old))
-    switched = (*before, *_switched(release, new, old))
-    return Plan((*switched, *_finished(release, new, old)), len(switched))
-
-
-def _hook(release: Release, name: str, new: Slot, old: Slot | None) -> tuple[AnyStep, ...]:
-    if getattr(release.app.hooks, name) is None:
-        return ()
-    running = release.instances.get(old.name) if old else None
-    return (
-        RunHook(release.name, name, new.name, release.version, old.name if old else "", running.version if running else ""),
-    )
-
-
-def _cleared(release: Release, new: Slot) -> tuple[AnyStep, ...]:
-    """An instance that an earlier release left in the slot, because it had not drained, is stopped once it has."""
-    if not release.instances.get(new.name):
-        return ()
-    return Drain(release.pool.name, float(release.app.drain), earlier=True), StopInstance(release.name, new.name)
-
-
-def _begun(release: Release, new: Slot, old: Slot | None) -> tuple[AnyStep, ...]:
-    total = float(release.app.health.total) if release.app.health else 60.0
-    return (
-        *_hook(release, "prepare", new, old),
-        StartInstance(release.name, new.name, release.version),
-        WaitHealthy(release.name, new.name, release.version, total=total),
-        *_hook(release, "before_switch", new, old),
-    )
-
-
-def _switched(release: Release, new: Slot, old: Slot | None) -> tuple[AnyStep, ...]:
-    pool = release.pool.name
-    watch = (Watch(release.name, new.name, release.version, float(release.app.watch)),) if release.app.watch else ()
-    return (
-        EditConfig(pool, SwitchTo((str(new.endpoint),)), app=release.name),
-        Prove(pool),
-        *_hook(release, "after_switch", new, old),
-        *watch,
-    )
-
-
-def _finished(release: Release, new: Slot, old: Slot | None) -> tuple[AnyStep, ...]:
-    stop = (StopInstance(release.name, old.name),) if old and release.instances.get(old.name) else ()
-    return (
-        Drain(release.pool.name, float(release.app.drain)),
-        *stop,
-        *_hook(release, "after_release", new, old),
-    )
+    """Where the version before serves. Of an app that is replaced in place nothing does while it does not run."""
+    live = next(iter(live_slots(release.app, release.pool)), None)
+    stopped = release.app.in_place and live and not release.instances.get(live.name)
+    return None if stopped else live

@@ -11,9 +11,10 @@ from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Pool, PoolChange, Server, ServerChange, ServerState
 from proxyswitch.proxies.base import Candidate, Proxy
 from proxyswitch.release import history, intents, places, plan, transaction, undoing
-from proxyswitch.release.engine import Engine, Outcome
+from proxyswitch.release.engine import Engine
 from proxyswitch.release.history import Entry, History
 from proxyswitch.release.steps import AnyIntent, Plan, WaitHealthy
+from proxyswitch.release.traffic import Outcome
 from proxyswitch.release.transaction import Tag
 from proxyswitch.release.world import World
 from proxyswitch.system import state
@@ -131,8 +132,9 @@ def rollback_wish(proxy: Proxy, entry: Entry, *, drain: float, force: bool) -> W
     back = entry.change.inverse()
     if not force:
         _refuse_if_changed(entry, pool)
-        _refuse_if_dead(pool, back.result(pool.servers).keys())
-    intent = intents.Exactly(back, lenient=force)
+        if proxy.near():  # else only the proxy itself can tell
+            _refuse_if_dead(pool, back.result(pool.servers).keys())
+    intent = intents.Exactly(back, lenient=force, restores=entry.id)
     return Wish(entry.pool, intent, history.ROLLBACK, proxy.name, drain=drain, force=force, undoes=entry.id)
 
 

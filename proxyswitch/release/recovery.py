@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from proxyswitch.errors import Busy, ProxyswitchError
 from proxyswitch.proxies import PROXIES
 from proxyswitch.proxies.base import Options
-from proxyswitch.release import deploy, places, undoing
+from proxyswitch.release import places, running, undoing
 from proxyswitch.release.journal import Journal, Record
 from proxyswitch.release.world import World
 from proxyswitch.system import locks, state
@@ -71,15 +71,15 @@ def _drop(journal: Journal, name: str) -> None:
 
 def _app(world: World, app: str) -> str:
     with world.lock_app(app):
-        if not deploy.journal_of(app).records():
+        if not running.journal_of(app).records():
             return ""
         world.app(app)
-        return deploy.recover(world, app)
+        return running.recover(world, app)
 
 
 def _proxy(world: World, begun: Record, name: str, *, keep: bool) -> str:
     conf, options = begun["conf"], Options(**begun["found_by"])
-    other = World(world.settings, {name: options}, world.lock_timeout, world.report, world.tick)
+    other = World(world.settings, {name: options}, world.lock_timeout, world.report, world.detail, world.tick)
     proxy = other.proxy(name)
     at = places.places(proxy)
     with places.hold(proxy, other.proxy_timeout):

@@ -8,9 +8,11 @@ whoever comes next can tell from journal and hashes how far it went.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,12 +34,14 @@ KEPT_BACKUPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What history should know of a change beyond the change: its kind, the release it belongs to, what it takes back."""
+    """What history should know of a change beyond the change: its kind, the release it belongs to and the number of its step
+    there, what it takes back."""
 
     kind: str = history.SWITCH
     app: str = ""
     undoes: str = ""
     release: str = ""
+    step: int = -1
 
 
 class Transaction:
@@ -72,7 +76,7 @@ class Transaction:
         self.scope.enter_context(places.hold(self.proxy, self.timeout))
         recover(self.proxy, self.at, self.report)
         for _ in range(TRIES):
-            candidate = self._candidate(pool, intent, force=force)
+            candidate = candidate_of(self.proxy, pool, intent, force=force)
             if not self._needed(candidate, force=force):
                 self.candidate = candidate
                 return
@@ -83,10 +87,6 @@ class Transaction:
             f"{self.proxy.conf}: somebody keeps changing the config while we work; nothing was written",
             next_step="run it again when the editing is done",
         )
-
-    def _candidate(self, pool: str, intent: Intent, *, force: bool) -> Candidate:
-        """The edit; without a file when the pool's lines are as wanted already."""
-        return candidate_of(self.proxy, pool, intent, force=force)
 
     def _needed(self, candidate: Candidate, *, force: bool) -> bool:
         """False when nothing is to be done; else it is tested whether it may be done, and whether the proxy accepts it."""
@@ -152,6 +152,7 @@ class Transaction:
                     "before": files.digest(f.before),
                     "after": files.digest(f.after),
                     "backup": b,
+                    "in_place": f.in_place,
                 }
                 for f, b in zip(candidate.files, backups, strict=True)
             ],
@@ -168,10 +169,11 @@ class Transaction:
         return name
 
     def _put(self, file: FileChange, temp: str) -> None:
-        if files.commit(temp, file.real):
+        if not file.in_place and files.commit(temp, file.real):
             return
+        why = "is mounted by itself into a container" if file.in_place else "is a mount point and cannot be renamed over"
         self.report(
-            f"warning: {file.path} is a mount point and cannot be renamed over: it is rewritten in place,"
+            f"warning: {file.path} {why}: it is rewritten in place,"
             " which a reader could see half done (the journal keeps the old text)"
         )
         files.overwrite(file.real, file.after)
@@ -205,6 +207,7 @@ class Transaction:
             self.tag.kind,
             id=self.id,
             release=self.tag.release,
+            step=self.tag.step,
             pool=candidate.pool.name,
             proxy=self.proxy.name,
             conf=os.path.realpath(self.proxy.conf),
@@ -257,4 +260,20 @@ def candidate_of(proxy: Proxy, pool: str, intent: Intent, *, force: bool) -> Can
     now: Pool = proxy.pool(pool)
     change = intents.changes(intent, now, force=force)
     acts = change.servers or now.instant  # a flag can be missing that says the same as none
-    return proxy.candidate(pool, change) if acts else Candidate(now, change)
+    candidate = proxy.candidate(pool, change) if acts else Candidate(now, change)
+    if isinstance(intent, intents.Exactly) and intent.restores:
+        backups = places.places(proxy).backups
+        return candidate._replace(files=tuple(_as_it_was(file, backups, intent.restores) for file in candidate.files))
+    return candidate
+
+
+def _as_it_was(file: FileChange, backups: Path, change: str) -> FileChange:
+    """The same with the spaces that it had before that change, where nothing but spaces differs from what it is to be.
+
+    A word that a line gets and loses again can move the comment behind it.
+    """
+    for path in sorted(backups.glob(f"{change}-*-{glob.escape(os.path.basename(file.real))}")):
+        known = files.read(path)
+        if known.split() == file.after.split():
+            return file._replace(after=known)
+    return file

@@ -117,7 +117,7 @@ def _restore(entry: Record, all_: list[Record]) -> str | None:
         data = b""
     now = files.digest(data)
     ours = {e[when] for e in all_ if e["real"] == real for when in ("before", "after")}
-    if now == entry["before"] or now in ours - {entry["after"]}:
+    if now in ours - {entry["after"]}:
         return None
     before, after = files.read(backup), files.read(backup + ".new")
     if now != entry["after"] and not files.is_torn(data, before, after):
@@ -126,14 +126,14 @@ def _restore(entry: Record, all_: list[Record]) -> str | None:
             state=f"the file is as that person left it; the text from before the change is in {backup}",
             next_step=f"compare them (diff {backup} {real}); when the file is right: proxyswitch recover --keep",
         )
-    _put_back(real, before, backup)
+    _put_back(real, before, backup, in_place=entry.get("in_place", False))
     return str(entry["path"])
 
 
-def _put_back(real: str, before: bytes, backup: str) -> None:
+def _put_back(real: str, before: bytes, backup: str, *, in_place: bool) -> None:
     try:
         temp = files.prepare(real, before, "old")
-        if not files.commit(temp, real):
+        if in_place or not files.commit(temp, real):
             files.remove(temp)
             files.overwrite(real, before)
     except (ProxyswitchError, OSError) as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from proxyswitch.system import net
 from tests.chaos.support import KILLED, history, journals, strays
 from tests.e2e.haproxy_support import CONF, DRAIN, LOAD_STATE, MAINT, STATE_FILE, HaproxyBench, rows
 from tests.e2e.support import Run
@@ -178,3 +179,9 @@ def assert_struck(made: HaPlace, result: Run) -> None:
     """It was killed. Where a state file is written it may have ended before the point instead: such a file holds times,
     and is not written when they happen to be those that it has."""
     assert result.code == KILLED or (made.kind.state_file and result.code == 0), result
+
+
+def none_starts(made: HaPlace) -> bool:
+    """No HAProxy is starting any more, as the one that a killed run had begun to put in the place of the old one."""
+    chief = made.in_pidfile()
+    return not made.processes or (chief is not None and {chief.pid} == set(net.listeners(made.endpoint)) == made.workers_now)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.haproxy_places import POOL, HaPlace, Kind, haproxy_place, other, settled
+from tests.chaos.haproxy_places import POOL, HaPlace, Kind, haproxy_place, none_starts, other, settled
 from tests.chaos.support import KILLED, Point, everywhere, history, journals, strike
 from tests.chaos.test_deploy import Asking
 from tests.chaos.test_haproxy_switch import KINDS, SEEN, after_kill, points_of
+from tests.e2e.support import eventually
 
 pytestmark = pytest.mark.timeout(600)  # several minutes where the machine is busy
 
@@ -39,6 +40,7 @@ def points(tmp_path_factory: pytest.TempPathFactory, haproxy_binary: str) -> dic
 
 def happen(made: HaPlace, event: str) -> None:
     if event == "reload":
+        assert made.has_master or eventually(lambda: none_starts(made)), "two of them at once"
         with Asking(made) as client:
             made.reload()
             after_kill(made)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.haproxy_places import POOL, HaPlace, Kind, assert_struck, clean, haproxy_place
+from tests.chaos.haproxy_places import POOL, HaPlace, Kind, assert_struck, clean, haproxy_place, none_starts
 from tests.chaos.support import Point, everywhere, history, strike, survey
+from tests.e2e.support import eventually
 from tests.e2e.test_haproxy_maintenance import OFF, ON, asked
 
 pytestmark = pytest.mark.timeout(600)  # several minutes where the machine is busy
@@ -69,6 +70,7 @@ def courses(tmp_path_factory: pytest.TempPathFactory, haproxy_binary: str) -> di
 
 def follow(made: HaPlace, crash: Crash) -> None:
     if crash.following in ("reload", "start"):
+        assert made.has_master or eventually(lambda: none_starts(made)), "two of them at once"
         made.reload() if made.processes else made.restart()
     result = made.run(*{"on": ON, "off": OFF}.get(crash.following, ("recover",)))
     assert result.code == 0, result

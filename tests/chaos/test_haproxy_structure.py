@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.haproxy_places import POOL, HaPlace, Kind, clean, haproxy_place
+from tests.chaos.haproxy_places import POOL, HaPlace, Kind, clean, haproxy_place, none_starts
 from tests.chaos.support import KILLED, Point, everywhere, history, strike, survey
 from tests.chaos.test_deploy import Asking
+from tests.e2e.support import eventually
 
 pytestmark = pytest.mark.timeout(600)  # several minutes where the machine is busy
 
@@ -72,6 +73,7 @@ def ready(made: HaPlace, crash: Crash) -> None:
 
 def follow(made: HaPlace, crash: Crash, words: tuple[str, ...]) -> None:
     if crash.following == "reload":
+        assert made.has_master or eventually(lambda: none_starts(made)), "two of them at once"
         made.reload()
     if crash.following == "stop":
         made.end()

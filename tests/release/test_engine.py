@@ -21,6 +21,7 @@ from proxyswitch.release.steps import (
     AnyStep,
     Drain,
     EditConfig,
+    Follow,
     Plan,
     Prove,
     RunHook,
@@ -54,8 +55,8 @@ class Recorded(Engine):
         self.did.append(step)
         self.when.get(step, lambda: None)()
 
-    def _revert(self, step: EditConfig) -> None:
-        self.did.append(f"revert {step.pool}")
+    def _revert(self, edits: list[tuple[int, EditConfig | Follow]]) -> None:
+        self.did.append(f"revert {edits[0][1].pool}")
 
 
 def failing(error: BaseException) -> Callable[[], object]:
@@ -99,6 +100,20 @@ def test_a_failure_takes_back_the_last_first(journal: Journal) -> None:
     assert engine.said == ["taking back: stop web in slot red", "taking back: stop web in slot green"]
     assert caught.value.outcome is engine.outcome
     assert not engine.committed
+
+
+def test_what_was_done_and_taken_back_is_measured() -> None:
+    engine = Recorded({OTHER: failing(Failed("it began"))})
+    with pytest.raises(Failed):
+        engine.run(PLAN)
+    assert [(t.step, t.failed) for t in engine.timings.steps] == [
+        ("start web 2 in slot green", False),
+        ("start web 2 in slot red", True),
+        ("take back: start web 2 in slot red", False),
+        ("take back: start web 2 in slot green", False),
+    ]
+    times = [t.at for t in engine.timings.steps]
+    assert times == sorted(times)
 
 
 def test_a_step_that_failed_half_way_is_taken_back_too() -> None:
@@ -250,6 +265,8 @@ def test_the_plan_is_read_back_from_the_journal(tmp_path: Path) -> None:
 class Draining:
     """A proxy whose old side is gone after so many looks."""
 
+    name = "nginx"
+
     def __init__(self, looks: int) -> None:
         self.looks = looks
         self.tokens: list[Any] = []
@@ -272,7 +289,8 @@ class Draining:
 def drained(proxy: Draining, step: Drain, old_side: Any = "mine") -> Engine:
     world = World(Settings(), _proxies={"nginx": proxy})  # type: ignore[dict-item]
     engine = Engine(world)
-    engine.old_side = old_side
+    if old_side is not None:
+        engine.traffic.old_sides["nginx", "p"] = old_side
     engine.do(step)
     return engine
 

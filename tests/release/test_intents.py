@@ -43,7 +43,7 @@ def pools(draw: st.DrawFn) -> Pool:
 
 targets = st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=4)
 intents = st.one_of(
-    targets.map(lambda found: SwitchTo(tuple(found))),
+    st.builds(SwitchTo, targets.map(tuple), st.booleans()),
     st.builds(SetState, st.sampled_from(ADDRESSES), st.sampled_from(ServerState)),
     st.lists(st.tuples(st.sampled_from(ADDRESSES), st.integers(0, 3)), min_size=1, max_size=3).map(
         lambda found: SetWeights(tuple(found))
@@ -60,9 +60,9 @@ def after(intent: Intent, where: Pool, *, force: bool = False) -> list[Server]:
 # properties
 
 
-@given(pools(), targets)
-def test_after_a_switch_exactly_the_targets_are_live(where: Pool, wanted: list[str]) -> None:
-    servers = after(SwitchTo(tuple(wanted)), where)
+@given(pools(), targets, st.booleans())
+def test_after_a_switch_exactly_the_targets_are_live(where: Pool, wanted: list[str], reuse: bool) -> None:
+    servers = after(SwitchTo(tuple(wanted), reuse), where)
     assert sorted(s.address for s in servers if s.live) == sorted(set(wanted))
     assert len(servers) == len({s.address for s in servers})
 
@@ -72,6 +72,16 @@ def test_a_switch_that_is_so_already_changes_nothing(where: Pool, wanted: list[s
     intent = SwitchTo(tuple(wanted))
     there = pool(*after(intent, where))
     assert changes(intent, there).servers == ()
+
+
+def test_addresses_that_come_and_go_do_not_make_the_pool_grow() -> None:
+    where = pool(Server("127.0.0.1:1"), Server("127.0.0.1:2"))
+    for port in range(3, 9):
+        for wanted in ((f"127.0.0.1:{port - 1}",), (f"127.0.0.1:{port - 1}", f"127.0.0.1:{port}")):
+            where = pool(*changes(SwitchTo(wanted, reuse=True), where).result(where.servers).elements())
+            assert {s.address for s in where.servers if s.live} == set(wanted)
+    assert len(where.servers) == 2
+    assert len(list(changes(SwitchTo(("127.0.0.1:99", *wanted)), where).result(where.servers).elements())) == 3
 
 
 @given(pools(), targets)

@@ -28,6 +28,9 @@ class Proxy:
     def pool(self, _name: str) -> Pool:
         return self.now
 
+    def near(self) -> bool:
+        return True
+
 
 def switched(conf: str, *servers: Server | str, id: str = "1", **more: Any) -> tuple[Entry, Pool]:
     """The entry of a switch of that pool to GREEN, and the pool afterwards."""
@@ -80,7 +83,8 @@ def test_the_inverse_is_what_is_wished_unless_nothing_answers_there(conf: str) -
         pools.rollback_wish(proxy(conf, now), entry, drain=0, force=False)
     wish = pools.rollback_wish(proxy(conf, now), entry, drain=5, force=True)
     assert (wish.kind, wish.undoes, wish.drain, wish.force) == (history.ROLLBACK, "1", 5, True)
-    assert wish.intent == Exactly(PoolChange("app_backend", (ServerChange(Server(GREEN), Server(old)),)), lenient=True)
+    back = PoolChange("app_backend", (ServerChange(Server(GREEN), Server(old)),))
+    assert wish.intent == Exactly(back, lenient=True, restores="1")
 
 
 @pytest.mark.parametrize(

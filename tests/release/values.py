@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyswitch import settings
+from proxyswitch import settings_runners
 from proxyswitch.model import Instance, Pool, ProcessId, Server, Where
 from proxyswitch.release.plan import Release
 from proxyswitch.settings import App
@@ -19,7 +19,7 @@ def pool(*servers: Server | str) -> Pool:
 
 
 def app(**more: Any) -> App:
-    known: dict[str, Any] = {"slots": SLOTS, "process": settings.Process(command=["run"])}
+    known: dict[str, Any] = {"slots": SLOTS, "process": settings_runners.Process(command=["run"])}
     return App(pool="app_backend", **(known | more))
 
 
