@@ -28,8 +28,11 @@ class Target(Protocol):
         """End what is left."""
 
 
-def end(target: Target, signum: int, grace: float, name: str) -> None:
-    """End all of them: ask, wait for `grace` seconds, kill, wait again. Raises NeedsPerson when one stays."""
+def end(target: Target, signum: int, grace: float, name: str) -> bool:
+    """End all of them: ask, wait for `grace` seconds, kill, wait again. Raises NeedsPerson when one stays.
+
+    True when all ended as asked, False when some had to be killed.
+    """
 
     def gone() -> bool | None:
         return None if target.members() else True
@@ -39,8 +42,10 @@ def end(target: Target, signum: int, grace: float, name: str) -> None:
         return gone()
 
     target.ask(signum)
-    if until(gone, grace) or until(killed, KILL_WAIT):
-        return
+    if until(gone, grace):
+        return True
+    if until(killed, KILL_WAIT):
+        return False
     left = ", ".join(f"{p.pid} ({proc.title(p.pid)})" for p in target.members())
     raise NeedsPerson(
         f"{name} does not end, not even by SIGKILL",

@@ -10,38 +10,27 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from proxyswitch.drivers._words import facts, fill, inherited
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Slot
-from proxyswitch.settings import Process
+from proxyswitch.settings_runners import Process
 from proxyswitch.system import run, signals
 
 MARKER = "PROXYSWITCH_INSTANCE"
-PLACEHOLDER = re.compile(r"\{(version|slot|port|host|address)\}")
-
-# By these, CI runners find and kill what a job left: GitHub, Azure Pipelines, Jenkins (and as Hudson).
-TRACKING = frozenset(
-    {
-        "RUNNER_TRACKING_ID",
-        "VSTS_PROCESS_LOOKUP_ID",
-        "JENKINS_NODE_COOKIE",
-        "JENKINS_SERVER_COOKIE",
-        "HUDSON_COOKIE",
-        "HUDSON_SERVER_COOKIE",
-        "BUILD_ID",
-    }
-)
-# Ours, from whatever started us, would tell the app a wrong place.
-PLACES = frozenset({"HOST", "PORT", "SOCKET"})
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A start of one slot. While the `version` is not known, texts that name it cannot be checked."""
+    """A start of one slot. While the `version` is not known, texts that name it cannot be checked.
+
+    `table` is where the person wrote the settings, for messages.
+    """
 
     app: str
     settings: Process
     slot: Slot
     version: str | None = None
+    table: str = "process"
 
     def build(self, marker: str, log: str) -> run.Detached:
         """All of it, as a value. Raises UsageError for a version that a shell would not take as one word."""
@@ -55,15 +44,7 @@ class Launch:
         )
 
     def fill(self, text: str) -> str:
-        place = self.slot.endpoint
-        values = {
-            "version": self.version or "",
-            "slot": self.slot.name,
-            "port": str(place.port) if place.port else "",
-            "host": place.host,
-            "address": str(place),
-        }
-        return PLACEHOLDER.sub(lambda match: values[match[1]], text)
+        return fill(text, self.slot, self.version or "")
 
     def argv(self) -> tuple[str, ...]:
         command = self.settings.command
@@ -72,7 +53,7 @@ class Launch:
         if "{version}" in command and self.version and shlex.quote(self.version) != self.version:
             raise UsageError(
                 f"the version {self.version!r} cannot be put into a shell command",
-                next_step=f"in apps.{self.app}.process.command use $APP_VERSION, or a list of words",
+                next_step=f"in apps.{self.app}.{self.table}.command use $APP_VERSION, or a list of words",
             )
         return ("/bin/sh", "-c", self.fill(command))
 
@@ -80,11 +61,7 @@ class Launch:
         return os.path.abspath(self.fill(self.settings.cwd)) if self.settings.cwd else ""
 
     def environment(self, marker: str) -> dict[str, str]:
-        env = {key: value for key, value in os.environ.items() if key not in TRACKING | PLACES}
-        env |= self._person()
-        env |= {"APP_NAME": self.app, "APP_VERSION": self.version or "", "APP_SLOT": self.slot.name}
-        place = self.slot.endpoint
-        env |= {"SOCKET": place.path} if place.path else {"HOST": place.host, "PORT": str(place.port)}
+        env = inherited() | self._person() | facts(self.app, self.slot, self.version or "")
         env |= {key: self.fill(value) for key, value in self.settings.env.items()}
         return env | {MARKER: marker}
 
@@ -108,7 +85,7 @@ class Launch:
         try:
             signals.number(self.settings.stop_signal)
         except UsageError as error:
-            yield UsageError(f"apps.{self.app}.process.stop_signal: {error.what}")
+            yield UsageError(f"apps.{self.app}.{self.table}.stop_signal: {error.what}")
 
     def _user_faults(self) -> Iterator[UsageError]:
         user = self.settings.user
@@ -117,10 +94,10 @@ class Launch:
         try:
             uid = pwd.getpwnam(user).pw_uid
         except KeyError:
-            yield UsageError(f"apps.{self.app}.process.user: there is no user {user!r} on this machine")
+            yield UsageError(f"apps.{self.app}.{self.table}.user: there is no user {user!r} on this machine")
             return
         if os.geteuid() not in (0, uid):
-            what = f"apps.{self.app}.process.user: only root can start a process as {user}"
+            what = f"apps.{self.app}.{self.table}.user: only root can start a process as {user}"
             yield UsageError(what, next_step="run it with sudo, as that user, or remove the key")
 
     def _knows(self, text: str) -> bool:
@@ -129,13 +106,13 @@ class Launch:
     def _folder_faults(self) -> Iterator[UsageError]:
         folder = self.cwd()
         if folder and self._knows(self.settings.cwd) and not os.path.isdir(folder):
-            yield UsageError(f"apps.{self.app}.process.cwd: there is no folder {folder}")
+            yield UsageError(f"apps.{self.app}.{self.table}.cwd: there is no folder {folder}")
 
     def _program_faults(self) -> Iterator[UsageError]:
         program = self._program()
         if program and self._knows(program + self.settings.cwd) and not self._runnable(self.fill(program)):
             where = f"in {self.cwd() or os.getcwd()}" if "/" in program else "in PATH"
-            yield UsageError(f"apps.{self.app}.process.command: there is no program {self.fill(program)} {where}")
+            yield UsageError(f"apps.{self.app}.{self.table}.command: there is no program {self.fill(program)} {where}")
 
     def _program(self) -> str:
         """The first word of the command; none where only a shell could say what it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from proxyswitch.system import clock, files
 
 BLOCK = 1 << 16
 LIMIT = 1 << 24
+READ, LAST = 100, 10  # lines
 
 
 class Logs:
@@ -83,3 +85,13 @@ def _end(path: Path, lines: int) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"{path}: cannot read: {error.strerror}", next_step="run it as a user who may")
+
+
+def telling(lines: Iterable[str]) -> list[str]:
+    """Those that say something: without where in the code an error was thrown, which would hide the error."""
+    return [line for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]
+
+
+def last_words(log: Callable[[int], Iterable[str]], count: int = LAST) -> list[str]:
+    """What a log says in the end; `log` gives its last lines. A traceback is long, and systemd has something to say too."""
+    return telling(log(READ))[-count:]

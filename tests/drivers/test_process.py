@@ -16,11 +16,11 @@ from proxyswitch.drivers import _ending
 from proxyswitch.drivers._launch import MARKER
 from proxyswitch.drivers._logs import BLOCK, tail
 from proxyswitch.drivers.base import Context
-from proxyswitch.drivers.process import Process
+from proxyswitch.drivers.process.driver import Process
 from proxyswitch.errors import Failed, NeedsPerson, SettingsError, UsageError
 from proxyswitch.model import Instance, ProcessId
 from proxyswitch.system import net, proc, run, signals
-from tests.drivers.world import World, wait
+from tests.drivers.world import World, leader, wait
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,7 @@ def test_environment_is_ours_without_what_ci_runners_track(world: World, monkeyp
         monkeypatch.setenv(name, "x")
     text = "{version} {slot} {port} {host} {address} {other} ${HOME} {}"
     instance = up(world.driver(env={"MINE": text}).start(world.slot(), "1.2"))
-    env = proc.environment(instance.process.pid)
+    env = proc.environment(leader(instance).pid)
     port = world.ports["blue"]
     assert not set(tracked) & set(env)
     assert "SOCKET" not in env
@@ -68,7 +68,7 @@ def test_unix_slot_gets_socket_instead_of_a_port(world: World, monkeypatch: pyte
     slot = driver._slots[0]
     path.touch()
     driver.check(slot)
-    env = proc.environment(up(driver.start(slot, "1")).process.pid)
+    env = proc.environment(leader(up(driver.start(slot, "1"))).pid)
     assert env["SOCKET"] == str(path)
     assert env["A"] == f"unix:{path}||"
     assert not {"PORT", "HOST"} & set(env)
@@ -86,8 +86,8 @@ def test_placeholders_in_argv_and_cwd_and_the_umask(world: World) -> None:
 def test_shell_command_is_the_group_leader_of_a_session_of_its_own(world: World) -> None:
     instance = world.driver(command="echo v={version}; exec sleep 1000").start(world.slot(), "1.0")
     wait(lambda: says(instance) == "v=1.0\n")
-    assert proc.group(instance.process.pid) == instance.process.pid == os.getsid(instance.process.pid)
-    assert proc.link(instance.process.pid, "fd/0") == "/dev/null"
+    assert proc.group(leader(instance).pid) == leader(instance).pid == os.getsid(leader(instance).pid)
+    assert proc.link(leader(instance).pid, "fd/0") == "/dev/null"
 
 
 def test_version_that_a_shell_would_run_is_refused(world: World) -> None:
@@ -100,7 +100,7 @@ def test_version_that_a_shell_would_run_is_refused(world: World) -> None:
 def test_user_is_switched(world: World) -> None:
     instance = world.driver(command='id -un; echo "$USER"; exec sleep 1000', user="nobody").start(world.slot(), "1")
     wait(lambda: says(instance) == "nobody\nnobody\n")
-    assert proc.owner(instance.process.pid) != 0
+    assert proc.owner(leader(instance).pid) != 0
     assert world.driver(user="nobody").stop(world.slot())
 
 
@@ -163,8 +163,8 @@ def test_no_process_table(world: World) -> None:
 def test_polite_app_ends_at_the_stop_signal(world: World) -> None:
     instance = up(world.driver("deaf", stop_signal="int", grace=60).start(world.slot(), "1"))
     assert world.driver("deaf", stop_signal="int", grace=60).stop(world.slot())
-    assert not Path(f"/proc/{instance.process.pid}").exists(), "our own child must be reaped"
-    assert run.reap(instance.process.pid) in (1, -signal.SIGINT)
+    assert not Path(f"/proc/{leader(instance).pid}").exists(), "our own child must be reaped"
+    assert run.reap(leader(instance).pid) in (1, -signal.SIGINT)
     assert not world.record().exists()
 
 
@@ -173,7 +173,7 @@ def test_deaf_app_and_its_child_are_killed_after_the_grace(world: World) -> None
     instance = up(driver.start(world.slot(), "1"))
     child = child_of(instance)
     assert driver.stop(world.slot())
-    assert run.reap(instance.process.pid) == -signal.SIGKILL
+    assert run.reap(leader(instance).pid) == -signal.SIGKILL
     assert proc.identify(child) is None
 
 
@@ -182,7 +182,7 @@ def test_deaf_child_dies_with_a_polite_leader(world: World) -> None:
     instance = up(driver.start(world.slot(), "1"))
     child = child_of(instance)
     assert driver.stop(world.slot())
-    assert run.reap(instance.process.pid) == -signal.SIGTERM
+    assert run.reap(leader(instance).pid) == -signal.SIGTERM
     assert proc.identify(child) is None
 
 
@@ -190,8 +190,8 @@ def test_what_a_dead_leader_left_is_stopped(world: World) -> None:
     driver = world.driver("child", grace=0.1)
     instance = up(driver.start(world.slot(), "1"))
     child = child_of(instance)
-    signals.send(instance.process, signals.KILL)
-    wait(lambda: proc.identify(instance.process.pid) is None)
+    signals.send(leader(instance), signals.KILL)
+    wait(lambda: proc.identify(leader(instance).pid) is None)
     assert driver.status(world.slot()) is None
     assert proc.identify(child)
     assert driver.stop(world.slot())
@@ -204,8 +204,8 @@ def test_left_child_without_its_environment_is_known_by_its_log(world: World) ->
     instance = world.driver(command=command, cwd=str(world.folder)).start(world.slot(), "1")
     child = child_of(instance)
     wait(lambda: not proc.environment(child))
-    signals.send(instance.process, signals.KILL)
-    wait(lambda: proc.identify(instance.process.pid) is None)
+    signals.send(leader(instance), signals.KILL)
+    wait(lambda: proc.identify(leader(instance).pid) is None)
     assert world.driver(command=command).stop(world.slot())
     assert proc.identify(child) is None
 
@@ -265,7 +265,7 @@ def test_record_of_another_boot_says_nothing(world: World) -> None:
     world.edit_record(pid=stranger.pid, start=stranger.start, boot="another")
     found = world.driver().status(world.slot())
     assert found
-    assert found.process == real.process
+    assert leader(found) == leader(real)
     assert world.driver().stop(world.slot())
     assert proc.alive(stranger)
 
@@ -286,24 +286,24 @@ def test_one_that_cannot_be_ended_needs_a_person(world: World, monkeypatch: pyte
         patch.setattr(_ending, "KILL_WAIT", 0.05)
         with pytest.raises(NeedsPerson) as caught:
             driver.stop(world.slot())
-    assert str(instance.process.pid) in caught.value.state
+    assert str(leader(instance).pid) in caught.value.state
     assert driver.status(world.slot()) == instance
     assert driver.stop(world.slot())
 
 
 def test_stop_from_inside_the_instance_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = up(world.driver().start(world.slot(), "1"))
-    monkeypatch.setattr(proc, "lineage", lambda pid: [pid, instance.process.pid, 1])
+    monkeypatch.setattr(proc, "lineage", lambda pid: [pid, leader(instance).pid, 1])
     with pytest.raises(Failed, match="runs inside"):
         world.driver().stop(world.slot())
-    assert proc.alive(instance.process)
+    assert proc.alive(leader(instance))
 
 
 def test_slots_do_not_touch_each_other(world: World) -> None:
     blue = up(world.driver().start(world.slot("blue"), "1"))
     green = up(world.driver().start(world.slot("green"), "2"))
     assert world.driver().stop(world.slot("blue"))
-    assert not proc.alive(blue.process)
+    assert not proc.alive(leader(blue))
     assert world.driver().status(world.slot("green")) == green
 
 
@@ -312,7 +312,7 @@ def test_app_started_while_signals_are_held_back_can_be_stopped(world: World) ->
     with signals.uninterrupted():
         instance = up(driver.start(world.slot(), "1"))
     assert driver.stop(world.slot())
-    assert run.reap(instance.process.pid) == -signal.SIGTERM
+    assert run.reap(leader(instance).pid) == -signal.SIGTERM
 
 
 # starts that were cut short
@@ -321,7 +321,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from proxyswitch import settings
-from proxyswitch.drivers import process
+from proxyswitch.drivers.process import driver as process
 from proxyswitch.drivers.base import Context
 if sys.argv[2] == "killed":
     process.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
@@ -350,7 +350,7 @@ def test_app_outlives_who_started_it(world: World) -> None:
     assert (instance.version, instance.ours) == ("9", True)
     up(instance)
     assert world.driver().stop(world.slot())
-    assert not proc.alive(instance.process)
+    assert not proc.alive(leader(instance))
 
 
 def test_start_killed_before_its_record_is_found_by_the_marker(world: World) -> None:
@@ -359,14 +359,14 @@ def test_start_killed_before_its_record_is_found_by_the_marker(world: World) -> 
     wait(lambda: world.driver().status(world.slot()))
     instance = world.driver().status(world.slot())
     assert instance
-    assert (instance.version, instance.ours, instance.process.pid) == ("9", True, proc.group(instance.process.pid))
+    assert (instance.version, instance.ours, leader(instance).pid) == ("9", True, proc.group(leader(instance).pid))
     up(instance)
-    with pytest.raises(Failed, match=f"web:blue is already running: process {instance.process.pid}"):
+    with pytest.raises(Failed, match=f"web:blue is already running: process {leader(instance).pid}"):
         world.driver().start(world.slot(), "10")
     assert world.driver().status(world.slot("green")) is None
     assert world.driver().stop(world.slot("green")) is False
     assert world.driver().stop(world.slot())
-    assert not proc.alive(instance.process)
+    assert not proc.alive(leader(instance))
 
 
 def test_topmost_marked_process_is_the_instance(world: World) -> None:
@@ -375,12 +375,12 @@ def test_topmost_marked_process_is_the_instance(world: World) -> None:
     world.record().unlink()
     found = world.driver().status(world.slot())
     assert found
-    assert (found.process, found.log) == (instance.process, instance.log)
+    assert (leader(found), found.log) == (leader(instance), instance.log)
 
 
 def test_app_whose_record_cannot_be_written_is_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.record().mkdir(parents=True)  # as a full disk would: the record cannot be put there
-    monkeypatch.setattr("proxyswitch.drivers.process.load", lambda path: None)
+    monkeypatch.setattr("proxyswitch.drivers.process.driver.load", lambda path: None)
     with pytest.raises(Failed):
         world.driver().start(world.slot(), "1")
     assert world.driver().status(world.slot()) is None
@@ -442,10 +442,10 @@ def test_no_instance_has_no_logs(world: World) -> None:
 def test_app_that_dies_at_once_has_an_obituary(world: World) -> None:
     driver = world.driver("exit", 3)
     instance = driver.start(world.slot(), "1")
-    wait(lambda: not proc.alive(instance.process))
+    wait(lambda: not proc.alive(leader(instance)))
     assert driver.status(world.slot()) is None
     rows = driver.obituary(world.slot()).splitlines()
-    assert rows[0] == f"web:blue: process {instance.process.pid} ended with status 3"
+    assert rows[0] == f"web:blue: process {leader(instance).pid} ended with status 3"
     assert [row.strip() for row in rows[1:]] == [f"last words {n}" for n in range(4, 9)]
 
 
@@ -453,8 +453,8 @@ def test_obituary_of_a_killed_one_and_of_a_running_one(world: World) -> None:
     driver = world.driver()
     instance = up(driver.start(world.slot(), "1"))
     assert "is running" in driver.obituary(world.slot())
-    signals.send(instance.process, signals.KILL)
-    wait(lambda: not proc.alive(instance.process))
+    signals.send(leader(instance), signals.KILL)
+    wait(lambda: not proc.alive(leader(instance)))
     assert "was ended by signal 9 (SIGKILL)" in driver.obituary(world.slot())
 
 
@@ -463,7 +463,7 @@ def test_obituary_of_a_killed_one_and_of_a_running_one(world: World) -> None:
 
 def test_running_instance_is_in_the_way(world: World) -> None:
     instance = world.driver().start(world.slot(), "1")
-    with pytest.raises(Failed, match=f"web:blue is already running: process {instance.process.pid}") as caught:
+    with pytest.raises(Failed, match=f"web:blue is already running: process {leader(instance).pid}") as caught:
         world.driver().check(world.slot())
     assert caught.value.next_step == "proxyswitch stop web:blue"
 
@@ -482,8 +482,8 @@ def test_stranger_at_the_port_is_named(world: World) -> None:
 def test_port_that_leftovers_hold_is_freed_by_stop(world: World) -> None:
     instance = up(world.driver("workers", "stubborn", grace=0.1).start(world.slot(), "1"))
     wait(lambda: says(instance).count("worker ") == 2)
-    signals.send(instance.process, signals.KILL)
-    wait(lambda: not proc.alive(instance.process))
+    signals.send(leader(instance), signals.KILL)
+    wait(lambda: not proc.alive(leader(instance)))
     with pytest.raises(UsageError) as caught:
         world.driver().check(world.slot())
     assert caught.value.next_step == "proxyswitch stop web:blue"

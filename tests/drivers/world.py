@@ -14,8 +14,8 @@ import pytest
 
 from proxyswitch import settings
 from proxyswitch.drivers.base import Context
-from proxyswitch.drivers.process import Process
-from proxyswitch.model import Endpoint, ProcessId, Slot
+from proxyswitch.drivers.process.driver import Process
+from proxyswitch.model import Endpoint, Instance, ProcessId, Slot
 from proxyswitch.polling import until
 from proxyswitch.system import proc, run, signals
 from tests.ports import free_port
@@ -80,6 +80,12 @@ print("listening", flush=True)
 while True:
     signal.pause()
 """
+
+
+def leader(instance: Instance) -> ProcessId:
+    """The process of an instance that runs on this machine."""
+    assert instance.process
+    return instance.process
 
 
 def wait(look: Callable[[], object]) -> None:

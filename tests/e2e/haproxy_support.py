@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxyswitch.model import Endpoint, ProcessId
+from proxyswitch.proxies.haproxy_process import heeds_signals
 from proxyswitch.system import net, proc, signals
 from tests.e2e.support import LIMIT, REPO, Bench, eventually
 from tests.ports import free_port
@@ -183,6 +184,8 @@ class HaproxyBench(Bench):
 
     def reload(self) -> None:
         """As systemd does: SIGUSR2 to the master; without one, a new process that asks the old to leave. Awaited."""
+        if self.has_master:  # in the midst of a reload it would lose the signal
+            assert eventually(lambda: heeds_signals(self.master)), self.said
         before = self.workers_now
         if self.has_master:
             signals.send(self.master, signal.SIGUSR2)

@@ -121,15 +121,19 @@ class Bench:
 
     def start(self, *arguments: str) -> None:
         """Start nginx and wait until it accepts connections."""
-        argv = [NGINX, "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
         for _ in range(3):
-            done = self.attempt([*argv, *arguments])
+            done = self.attempt([*self.starting, *arguments])
             if "Address already in use" not in done.stderr:
                 break
             self.move()
         assert done.returncode == 0, done.stderr
         assert polling.until(lambda: True if net.is_listening(Endpoint("127.0.0.1", self.port)) else None, LIMIT), self.log
         assert eventually(self.has_workers)
+
+    @property
+    def starting(self) -> list[str]:
+        """The command that starts nginx."""
+        return [NGINX, "-p", str(self.folder), "-c", str(self.conf), "-e", str(self.folder / "error.log")]
 
     def has_workers(self) -> bool:
         """A master that has just become a daemon writes its pid file before it takes its title, and then starts workers."""

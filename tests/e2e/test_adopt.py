@@ -304,3 +304,11 @@ def valid_in_between(place: InstantBench, make: Callable[[Nginx], Candidate], co
         assert place.nginx_accepts(), file.path
     for name, data in before.items():
         Path(name).write_bytes(data)
+
+
+@pytest.mark.parametrize("words", [("--blue", "127.0.0.1:9"), ("--sticky", "cookie:user"), ("--log", "tries.log")])
+def test_what_undo_would_pass_over_is_refused(plain: InstantBench, words: tuple[str, ...]) -> None:
+    adopted(plain)
+    with plain.nothing_done():
+        result = plain.run("adopt", "app_backend", "--undo", *words, "--yes")
+    assert (result.code, f"{words[0]}: --undo needs nothing else" in result.err) == (2, True), result.err

@@ -63,6 +63,8 @@ def test_each_release_takes_the_other_slot_and_ends_the_old_version(web: Shop) -
         "to": {"slot": "green", "version": "2"},
         "mode": "reload",
         "seconds": first.json["seconds"],
+        "gap": 0.0,
+        "drain": first.json["drain"],
     }
     assert web.instances() == {"green": "2"}
     assert not web.listening("blue")

@@ -67,6 +67,16 @@ def test_a_closed_pool_is_not_released_to_unless_told(web: Shop) -> None:
     assert web.instances() == {"green": "2"}
 
 
+def test_status_tells_the_share_of_each_slot(web: Shop) -> None:
+    def shares() -> dict[str, float]:
+        return {s["slot"]: s["share"] for s in web.run("status", "--json").json["apps"][0]["slots"]}
+
+    assert shares() == {"blue": 100, "green": 0}
+    assert web.run("start", "web:green", "--version", "2").code == 0
+    assert web.run("canary", "app_backend", "5%").code == 0
+    assert shares() == {"blue": 95, "green": 5}
+
+
 def test_a_canary_must_be_ended_first(web: Shop) -> None:
     assert web.run("start", "web:green", "--version", "2").code == 0
     web.run("canary", "app_backend", "5%")

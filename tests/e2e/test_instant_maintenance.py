@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -135,3 +136,26 @@ def test_a_network_as_names_of_files(network: str, names: set[str]) -> None:
 def test_a_network_that_no_name_can_tell(network: str) -> None:
     with pytest.raises(UsageError):
         list(nginx_gate.allowed((network,)))
+
+
+@pytest.mark.parametrize("words", [("--message", "page.html"), ("--retry-after", "5"), ("--allow", "127.0.0.1")])
+def test_what_off_would_pass_over_is_refused(instant: InstantBench, words: tuple[str, ...]) -> None:
+    instant.run("maintenance", "app_backend", "on")
+    with instant.nothing_done():
+        result = instant.run("maintenance", "app_backend", "off", *words)
+    assert (result.code, f"{words[0]}: maintenance off" in result.err) == (2, True), result.err
+
+
+def test_part_of_a_second_is_a_second(instant: InstantBench) -> None:
+    instant.run("maintenance", "app_backend", "on", "--retry-after", "200ms")
+    with asked(instant) as answer:
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_without_its_flag_folder(instant: InstantBench) -> None:
+    """Somebody removed it, or the pool was never switched yet."""
+    shutil.rmtree(instant.flags)
+    assert instant.run("maintenance", "app_backend", "on").code == 0
+    assert status(instant) == 503
+    assert instant.run("maintenance", "app_backend", "off").code == 0
+    assert (status(instant), instant.version()) == (200, "1")

@@ -174,3 +174,17 @@ def test_the_flag_can_be_set_while_nginx_does_not_run(blank: InstantBench) -> No
     assert running
     result = blank.run("switch", "app_backend", "blue", "--force")
     assert (result.code, blank.flag) == (0, "pct-0"), result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("switch", "app_backend", "grean"), "did you mean green?"),
+        (("set", "app_backend/purple", "maint"), "blue ("),
+        (("switch", "app_backent", "green"), "did you mean 'app_backend'?"),
+    ],
+)
+def test_a_name_that_is_none_is_told_what_was_meant(instant: InstantBench, words: tuple[str, ...], hint: str) -> None:
+    with instant.nothing_done():
+        result = instant.run(*words)
+    assert (result.code, hint in result.err, "app_backend_blue" in result.err) == (2, True, False), result.err

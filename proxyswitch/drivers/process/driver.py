@@ -11,8 +11,8 @@ from proxyswitch.drivers._adopted import Adopted, describe, find, holders
 from proxyswitch.drivers._ending import Family, end
 from proxyswitch.drivers._launch import MARKER, Launch
 from proxyswitch.drivers._logs import Logs, tail
-from proxyswitch.drivers._record import Record, load, save
 from proxyswitch.drivers.base import Context
+from proxyswitch.drivers.process.record import Record, load, save
 from proxyswitch.errors import Failed, SettingsError, UsageError
 from proxyswitch.model import Instance, Problem, ProcessId, Slot
 from proxyswitch.system import clock, files, net, proc, run, signals
@@ -33,6 +33,9 @@ class Process:
         folder = Path(os.path.abspath(log_dir)) if log_dir else context.folder / "logs"
         self._logs = Logs(context.name, folder, self._settings.log_keep)
 
+    def about(self) -> str:
+        return "plain processes, started by proxyswitch"
+
     def check(self, slot: Slot) -> None:
         self._check(Launch(self._name, self._settings, slot))
 
@@ -40,7 +43,7 @@ class Process:
         running = self._own(launch.slot)
         if running:
             raise Failed(
-                f"{self._title(launch.slot)} is already running: process {running.process.pid}",
+                f"{self._title(launch.slot)} is already running: process {running.pid}",
                 next_step=f"proxyswitch stop {self._title(launch.slot)}",
             )
         for fault in launch.faults():
@@ -62,7 +65,7 @@ class Process:
             next_step=next_step,
         )
 
-    def start(self, slot: Slot, version: str) -> Instance:
+    def start(self, slot: Slot, version: str, artefact: str = "") -> Instance:  # noqa: ARG002  # a version is a name here
         launch = Launch(self._name, self._settings, slot, version)
         launch.argv()
         self._check(launch)
