@@ -30,7 +30,7 @@ chaos: .venv/ready
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.venv/ready: pyproject.toml scripts/setup
+.venv/ready: pyproject.toml scripts/setup scripts/runners
 	scripts/setup test
 	touch $@ .venv/demo-ready
 

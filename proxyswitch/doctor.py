@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxyswitch.proxies.base import Proxy
     from proxyswitch.proxies.haproxy import Haproxy
     from proxyswitch.proxies.nginx import Nginx
+    from proxyswitch.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,23 @@ def examine(make_world: Callable[[], World], probe: str = "") -> Iterator[Findin
         yield from _guarded(lambda: _probed(world, probe))
     for name in sorted(world.settings.apps):
         yield from _guarded(lambda name=name: _app(world, name))  # type: ignore[misc]
+    yield from _told(world.settings)
+
+
+def _told(settings: Settings) -> Iterator[Finding]:
+    """Who is told of releases, and where their figures go."""
+    from proxyswitch import metrics, notify
+
+    for problem in (*notify.problems(settings.notify), *metrics.problems(settings.metrics)):
+        yield Finding(False, problem.what, problem.next_step)
 
 
 def _names(world: World) -> list[str]:
     """The proxies to look at: those that are named, or that an app uses; else those that are here."""
-    named = {name for name, o in world.options.items() if o.conf or o.socket}
-    return sorted(named | {app.proxy for app in world.settings.apps.values()}) or proxies.here() or ["nginx"]
+    named = {name for name, o in world.options.items() if o.conf or o.socket or o.inside}
+    apps = world.settings.apps.values()
+    found = sorted(named | {app.proxy for app in apps if app.pool}) or proxies.here()
+    return found or ([] if apps else ["nginx"])
 
 
 def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -76,10 +88,12 @@ def _state() -> Iterator[Finding]:
 def _nginx(world: World) -> Iterator[Finding]:
     from proxyswitch.proxies.nginx import Nginx
 
+    if world.options["nginx"].inside:
+        yield from _contained(world)
+        return
     binary = nginx_master.find_binary(world.options["nginx"].binary)
     build = nginx_master.build(binary)
-    version = ".".join(map(str, build.version))
-    yield Finding(True, f"nginx {version} ({binary})")
+    yield Finding(True, f"nginx {_spelt(build.version)} ({binary})")
     proxy = Nginx(world.options["nginx"])
     pools = proxy.pools()
     yield _config(proxy, pools)
@@ -92,6 +106,32 @@ def _nginx(world: World) -> Iterator[Finding]:
         yield Finding(True, "nginx does not run with this config: changes count from its start")
         return
     yield from _reload(proxy, build.version)
+
+
+def _contained(world: World) -> Iterator[Finding]:
+    """An nginx in a container."""
+    from proxyswitch.proxies.nginx_container import Contained
+
+    proxy = Contained(world.options["nginx"])
+    if proxy.down:
+        yield Finding(False, proxy.down.what, proxy.down.next_step)
+        return
+    version = proxy.build().version
+    yield Finding(True, f"nginx {_spelt(version)} in a container ({proxy.box})")
+    for inside, here in proxy.paths.pairs:
+        alone = "mount its folder instead: then it can be replaced whole" if proxy.paths.alone(here) else ""
+        yield Finding(True, f"{here} is {inside} in there{', mounted by itself' if alone else ''}", alone)
+    pools = proxy.pools()
+    yield _config(proxy, pools)
+    yield from _instant(proxy, pools)
+    if proxy.running():
+        yield from _reload(proxy, version)
+    else:
+        yield Finding(False, "no nginx is seen to run in the container", "start it; where it runs, run this as root")
+
+
+def _spelt(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _config(proxy: Proxy, pools: list[Pool]) -> Finding:
@@ -120,7 +160,8 @@ def _probed(world: World, url: str) -> Iterator[Finding]:
     from proxyswitch.conf.nginx import instant
     from proxyswitch.proxies.nginx import Nginx
 
-    proxy = Nginx(world.options["nginx"])
+    proxy = world.proxy("nginx")
+    assert isinstance(proxy, Nginx)  # noqa: S101  # for the type checker
     for found in instant.find(proxy.config()):
         target = f"{url.rstrip('/')}/.proxyswitch/{found.name}.check"
         live = {s.slot for s in proxy.pool(found.name).live}
@@ -137,7 +178,7 @@ def _reload(proxy: object, version: tuple[int, ...]) -> Iterator[Finding]:
 
     assert isinstance(proxy, Nginx)  # noqa: S101  # for the type checker
     assert proxy.master is not None  # noqa: S101
-    allowed = signals.may_signal(proxy.master.process)
+    allowed = signals.may_signal(proxy.master.process) or bool(proxy.options.inside)  # in there it can be told too
     yield Finding(allowed, f"nginx runs, pid {proxy.master.process.pid}", "" if allowed else "run as its user, or with sudo")
     for path in proxy.pending():
         yield Finding(False, f"{path} was changed after nginx last loaded it", "nginx -t, then nginx -s reload")
@@ -186,9 +227,12 @@ def _haproxy_socket(proxy: Haproxy) -> Iterator[Finding]:
 
 def _app(world: World, name: str) -> Iterator[Finding]:
     app = world.app(name)
-    pool = world.proxy(app.proxy).pool(app.pool)
-    yield Finding(True, f"app {name}: pool {pool.name} at {pool.where}")
-    for problem in world.driver(name).problems():
+    if app.pool:
+        pool = world.proxy(app.proxy).pool(app.pool)
+        yield Finding(True, f"app {name}: pool {pool.name} at {pool.where}")
+    driver = world.driver(name)
+    yield Finding(True, f"app {name}: {driver.about()}{', replaced in place' if app.in_place else ''}")
+    for problem in driver.problems():
         yield Finding(False, f"app {name}: {problem.what}", problem.next_step)
 
 

@@ -25,5 +25,6 @@ def show(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return f"{whole // 60} min{f' {whole % 60} s' if whole % 60 else ''}"
+    minutes = whole % 3600 // 60
+    return f"{whole // 3600} h{f' {minutes} min' if minutes else ''}"

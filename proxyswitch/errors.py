@@ -53,12 +53,15 @@ class SettingsError(UsageError):
 
 
 class ConfigError(UsageError):
-    """Exit 2: a proxy's config cannot be read or understood. Lines and columns count from 1; columns are bytes."""
+    """Exit 2: a proxy's config cannot be read or understood. Lines and columns count from 1; columns are bytes.
+
+    `reason` is what happened, without the place.
+    """
 
     def __init__(self, what: str, *, path: str = "", line: int = 0, column: int = 0, next_step: str = "") -> None:
         place = f"{path}:{line}:{column}: " if line else (f"{path}: " if path else "")
         super().__init__(place + what, next_step=next_step)
-        self.path, self.line, self.column = path, line, column
+        self.path, self.line, self.column, self.reason = path, line, column, what
 
 
 class Failed(ProxyswitchError):

@@ -26,7 +26,7 @@ class ServerState(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an instance listens: `host` and `port`, or the `path` of a unix socket."""
+    """Where an instance listens: `host` and `port`, or the `path` of a unix socket; none of them: the runner decides."""
 
     host: str = ""
     port: int = 0
@@ -59,6 +59,8 @@ class Endpoint:
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
+        if not self.host:
+            return "auto"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -253,6 +255,17 @@ class PoolChange:
     def inverse(self) -> PoolChange:
         return PoolChange(self.pool, tuple(c.inverse() for c in reversed(self.servers)), self.kept)
 
+    def then(self, later: PoolChange) -> PoolChange:
+        """Both changes as one: what the first began with becomes what the later ended with."""
+        pairs = list(self.servers)
+        for change in later.servers:
+            known = next((i for i, c in enumerate(pairs) if change.before and c.after == change.before), None)
+            if known is None:
+                pairs.append(change)
+            else:
+                pairs[known] = ServerChange(pairs[known].before, change.after)
+        return PoolChange(self.pool, tuple(c for c in pairs if c.before != c.after), later.kept)
+
     def result(self, servers: Iterable[Server]) -> Counter[Server]:
         """What `servers` must be after this change: in their places, and behind them what is added."""
         todo: dict[Server | None, list[Server | None]] = {}
@@ -281,16 +294,37 @@ class ProcessId(NamedTuple):
     start: int
 
 
+class Health(StrEnum):
+    """What a runner itself says of an instance; `unknown` where it does not look."""
+
+    UNKNOWN = "unknown"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
 @dataclass(frozen=True)
 class Instance:
-    """A version that runs in a slot."""
+    """A version that runs in a slot.
+
+    `process` is None where it cannot be seen from here (on another machine). `since` in seconds since 1970. `artefact` is
+    what exactly runs, where a version's name alone could come to mean something else: the ID of an image. `endpoints` are
+    where it listens, where the runner gives out the addresses.
+    """
 
     slot: str
     version: str
-    process: ProcessId
+    process: ProcessId | None
     since: float = 0.0
     log: str = ""
     ours: bool = True
+    artefact: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    health: Health = Health.UNKNOWN
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
 
 
 class Problem(NamedTuple):

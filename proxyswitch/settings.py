@@ -2,104 +2,69 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from proxyswitch import durations
 from proxyswitch.errors import SettingsError
-from proxyswitch.model import Endpoint, Slot
+from proxyswitch.settings_app import App, Health, Hooks, only_runner, problems, statuses
+from proxyswitch.settings_base import Bytes, Command, Local, Percent, Seconds, Section, absolute, seconds, suggest
+from proxyswitch.settings_convert import convert
+from proxyswitch.settings_lint import Lint, lint_faults
+from proxyswitch.settings_notify import Metrics, Notify, metrics_faults
+from proxyswitch.settings_notify import faults as notify_faults
+from proxyswitch.settings_runners import RUNNERS
 
-Command = str | list[str]
-PROXIES = ("haproxy", "nginx")
-Percent = Annotated[float, Meta(ge=0, le=100)]
-
-
-class Seconds(float):
-    """A duration in seconds; in the file a number, or text as `30s`, `2m`."""
-
-
-def seconds(default: float) -> Any:
-    """A field of that many seconds."""
-    return field(default_factory=lambda: Seconds(default))
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
-
-
-class Health(Section, frozen=True):
-    """When an instance counts as healthy. Texts may contain {version}, {slot}, {address}, {host} and {port}."""
-
-    url: str = "http://{address}/"
-    status: int | str | list[int] = 200
-    body: str = ""
-    json: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    host: str = ""
-    timeout: Seconds = seconds(2)
-    total: Seconds = seconds(60)
-    interval: Seconds = seconds(0.5)
-    successes: Annotated[int, Meta(ge=1)] = 2
-    insecure: bool = False
-
-
-class Hooks(Section, frozen=True):
-    """Commands of the release: an argv list, or a string for `/bin/sh -c`."""
-
-    prepare: Command | None = None
-    before_switch: Command | None = None
-    after_switch: Command | None = None
-    after_release: Command | None = None
-    on_failure: Command | None = None
-    timeout: Seconds = seconds(600)
-
-
-class Process(Section, frozen=True):
-    """The process driver: the app is a detached process group that we start and stop."""
-
-    command: Command
-    cwd: str = ""
-    user: str = ""
-    umask: Annotated[str, Meta(pattern="^[0-7]{3,4}$")] = ""
-    env: dict[str, str] = field(default_factory=dict)
-    log_dir: str = ""
-    log_keep: Annotated[int, Meta(ge=1)] = 5
-    stop_signal: str = "TERM"
-    grace: Seconds = seconds(10)
-    adopt_port: bool = False
-
-
-class App(Section, frozen=True):
-    """One application: where its versions run, who starts them, and which pool sends them traffic."""
-
-    pool: str
-    slots: dict[str, str]
-    proxy: str = "nginx"
-    driver: str = "process"
-    process: Process | None = None
-    health: Health | None = None
-    hooks: Hooks = field(default_factory=Hooks)
-    drain: Seconds = seconds(60)
-    watch: Seconds = seconds(3)
-
-    @property
-    def places(self) -> tuple[Slot, ...]:
-        return tuple(Slot(name, Endpoint.parse(address)) for name, address in self.slots.items())
+__all__ = [
+    "App",
+    "Health",
+    "Hooks",
+    "Lint",
+    "Local",
+    "Metrics",
+    "Notify",
+    "Seconds",
+    "Settings",
+    "faults",
+    "load",
+    "parse",
+    "schema",
+    "statuses",
+    "suggest",
+]
 
 
 class Nginx(Section, frozen=True):
-    """Where nginx is, when it cannot be found, and how long a reload may take."""
+    """Where nginx is, when it cannot be found or runs in a container, and how long a reload may take."""
 
     conf: str = ""
     binary: str = ""
+    exec: Command = ""
+    paths: dict[str, str] = field(default_factory=dict)
     reload_timeout: Seconds = seconds(10)
     max_old_workers: Annotated[int, Meta(ge=1)] = 64
+
+    def __post_init__(self) -> None:
+        words = self.words
+        if self.paths and not words:
+            raise ValueError("paths is for an nginx in a container, and exec is missing")
+        for inside in self.paths:
+            if not inside.startswith("/"):
+                raise ValueError(f"paths: {inside} is no path inside a container: it must begin with a slash")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What stands before a command that is to run in nginx's container. Raises ValueError for an open quote."""
+        try:
+            return tuple(shlex.split(self.exec) if isinstance(self.exec, str) else self.exec)
+        except ValueError as error:
+            raise ValueError(f"exec: {str(error).lower()}: {self.exec}") from None
 
 
 class Haproxy(Section, frozen=True):
@@ -121,6 +86,9 @@ class Settings(Section, frozen=True):
     apps: dict[str, App] = field(default_factory=dict)
     nginx: Nginx = field(default_factory=Nginx)
     haproxy: Haproxy = field(default_factory=Haproxy)
+    notify: list[Notify] = field(default_factory=list)
+    metrics: Metrics = field(default_factory=Metrics)
+    lint: Lint = field(default_factory=Lint)
     path: str = ""
 
     def app(self, name: str) -> App:
@@ -134,14 +102,6 @@ class Settings(Section, frozen=True):
 
 def _known(names: Mapping[str, object]) -> str:
     return f"; there is {', '.join(sorted(names))}" if names else "; it describes no app yet"
-
-
-def suggest(word: str, known: Mapping[str, object] | list[str]) -> str:
-    """`: did you mean …?`, or nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, list(known), 1, 0.6)
-    return f": did you mean {close[0]!r}?" if close else ""
 
 
 def load(path: Path | None) -> Settings:
@@ -160,154 +120,68 @@ def parse(data: bytes, path: str) -> Settings:
         tree = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    return _read(tree, path)
+
+
+def faults(tree: Mapping[str, Any], path: str) -> Iterator[str]:
+    """What is wrong in a file, as `key: what`: the first mistake of each table, and of each app."""
+    apps = tree.get("apps", {})
+    parts = [{"apps": {name: app}} for name, app in apps.items()] if isinstance(apps, dict) else [{"apps": apps}]
+    good: dict[str, Any] = {}
+    for part in (*parts, *({"apps": good, key: value} for key, value in tree.items() if key != "apps")):
+        try:
+            _read(part, path)
+        except SettingsError as error:
+            yield error.what.removeprefix(f"{path}: ")
+        else:
+            good |= part["apps"]
+
+
+def _read(tree: Mapping[str, Any], path: str) -> Settings:
+    tree = dict(tree)
     apps = tree.pop("apps", {})
     if not isinstance(apps, dict):
         raise SettingsError(f"{path}: apps: expected a table of apps, as [apps.web]")
+    if isinstance(tree.get("notify"), dict):
+        raise SettingsError(f"{path}: notify: expected tables, as [[notify]]: there may be several")
     if "path" in tree:
         raise SettingsError(f"{path}: path: unknown key")
-    settings: Settings = _convert(tree, Settings, path, "")
-    known = {name: _absolute(_app(value, path, name), Path(path).absolute().parent) for name, value in apps.items()}
-    return msgspec.structs.replace(settings, apps=known, path=path)
-
-
-def _convert(tree: object, kind: type[Any], path: str, prefix: str) -> Any:
-    try:
-        return msgspec.convert(tree, kind, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(_with_key(str(error), tree), kind, prefix)}") from None
-
-
-def _decode(kind: type[Any], value: object) -> object:
-    if kind is not Seconds:
-        raise NotImplementedError
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return Seconds(value)
-    if not isinstance(value, str):
-        raise ValueError("expected a duration: seconds, or as 500ms, 30s, 2m, 1h")
-    return Seconds(durations.parse(value))
-
-
-_AT = re.compile(r" - at `(?:key in )?\$?\.?([^`]*)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
-_MISSING = re.compile(r"Object missing required field `([^`]*)`")
-
-
-def _with_key(message: str, tree: Any) -> str:
-    """msgspec says `[...]` for a key that the person chose, as in env or slots: all of those tables hold texts."""
-    at = _AT.search(message)
-    table, found, _ = at[1].partition("[...]") if at else ("", "", "")
-    if not found:
-        return message
-    for key in table.split("."):
-        tree = tree[key]
-    wrong = next(key for key, value in tree.items() if not isinstance(value, str))
-    return message.replace("[...]", f".{wrong}")
-
-
-def _explain(message: str, kind: type[Any], prefix: str) -> str:
-    """msgspec's sentence in the words of the file: the path of the key first."""
-    at = _AT.search(message)
-    inner = at[1] if at else ""
-    what = _AT.sub("", message)
-    where = ".".join(p for p in (prefix, inner) if p)
-    unknown, missing = _UNKNOWN.match(what), _MISSING.match(what)
-    if unknown:
-        fields = list(_struct_at(kind, inner).__struct_fields__)
-        return f"{_join(where, unknown[1])}: unknown key{suggest(unknown[1], fields)}"
-    if missing:
-        return f"{_join(where, missing[1])}: this key is required"
-    return f"{where}: {what[:1].lower()}{what[1:]}" if where else what
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
-def _struct_at(kind: type[Any], inner: str) -> type[Any]:
-    """The struct that a path of keys leads to."""
-    for key in filter(None, inner.split(".")):
-        hint = get_type_hints(kind)[key]
-        options = [hint, *get_args(hint)] if get_origin(hint) else [hint]
-        kind = next((o for o in options if isinstance(o, type) and issubclass(o, Struct)), kind)
-    return kind
+    settings: Settings = convert(tree, Settings, path, "")
+    folder = Path(path).absolute().parent
+    known = {name: _absolute(_app(value, path, name), folder) for name, value in apps.items()}
+    for problem in _faults(settings, known):
+        raise SettingsError(f"{path}: {problem}")
+    return msgspec.structs.replace(
+        settings,
+        apps=known,
+        notify=[absolute(entry, folder) for entry in settings.notify],
+        metrics=absolute(settings.metrics, folder),
+        path=path,
+    )
 
 
 def _app(tree: object, path: str, name: str) -> App:
     prefix = f"apps.{name}"
-    app: App = _convert(tree, App, path, prefix)
-    for problem in _app_problems(app):
+    if isinstance(tree, dict):
+        tree = {"driver": only_runner(tree), **tree}
+    app: App = convert(tree, App, path, prefix)
+    for problem in problems(app):
         raise SettingsError(f"{path}: {prefix}.{problem}")
     return app
 
 
+def _faults(settings: Settings, apps: Mapping[str, App]) -> Iterator[str]:
+    """What types cannot say, of all tables but the apps."""
+    for number, entry in enumerate(settings.notify, 1):
+        yield from (f"notify {number}.{fault}" for fault in notify_faults(entry, apps))
+    yield from (f"metrics.{fault}" for fault in metrics_faults(settings.metrics))
+    yield from (f"lint.{fault}" for fault in lint_faults(settings.lint))
+
+
 def _absolute(app: App, folder: Path) -> App:
     """Folders of the app count from that of the settings file; it runs there when no other is named."""
-    if app.process is None:
-        return app
-    cwd = folder / app.process.cwd
-    log_dir = str(folder / app.process.log_dir) if app.process.log_dir else ""
-    process = msgspec.structs.replace(app.process, cwd=str(cwd), log_dir=log_dir)
-    return msgspec.structs.replace(app, process=process)
-
-
-def _app_problems(app: App) -> Iterator[str]:
-    """What the types cannot say."""
-    yield from _slot_problems(app)
-    if app.proxy not in PROXIES:
-        yield f"proxy: unknown proxy {app.proxy!r}; known: {', '.join(PROXIES)}"
-    if app.driver != "process":
-        yield f"driver: unknown driver {app.driver!r}; known: process"
-    if app.process is None:
-        yield 'process: this table is required by driver = "process", with at least a command'
-    elif not app.process.command:
-        yield "process.command: must not be empty"
-    if app.health:
-        yield from _health_problems(app.health)
-
-
-def _slot_problems(app: App) -> Iterator[str]:
-    if not app.slots:
-        yield 'slots: at least one slot is needed, as blue = "127.0.0.1:3001"'
-    seen: dict[Endpoint, str] = {}
-    for name, address in app.slots.items():
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            yield f"slots.{name}: the name of a slot is made of letters, digits, - and _"
-        try:
-            endpoint = Endpoint.parse(address)
-        except ValueError as error:
-            yield f"slots.{name}: {error}"
-            continue
-        if endpoint in seen:
-            yield f"slots.{name}: the same address as slot {seen[endpoint]!r}"
-        seen[endpoint] = name
-
-
-def _health_problems(health: Health) -> Iterator[str]:
-    scheme = health.url.partition("://")[0]
-    if scheme not in ("http", "https", "tcp", "unix"):
-        yield f"health.url: {health.url!r} must begin with http://, https://, tcp:// or unix://"
-    try:
-        statuses(health.status)
-    except ValueError as error:
-        yield f"health.status: {error}"
-
-
-def statuses(wanted: int | str | list[int]) -> frozenset[int]:
-    """The HTTP statuses that count as healthy: 200, [200, 204] or \"200-299,304\". Raises ValueError."""
-    if isinstance(wanted, int):
-        wanted = [wanted]
-    if isinstance(wanted, str):
-        wanted = [s for part in wanted.split(",") for s in _range(part.strip())]
-    if not wanted or not all(100 <= s <= 599 for s in wanted):
-        raise ValueError('expected HTTP statuses from 100 to 599, as 200, [200, 204] or "200-299"')
-    return frozenset(wanted)
-
-
-def _range(text: str) -> range:
-    first, _, last = text.partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal():
-        raise ValueError(f"{text!r} is no HTTP status and no range as 200-299")
-    return range(int(first), int(last or first) + 1)
+    tables = {name: getattr(app, name) for name in RUNNERS}
+    return msgspec.structs.replace(app, **{name: absolute(table, folder) for name, table in tables.items() if table})
 
 
 def schema() -> dict[str, Any]:
@@ -317,6 +191,12 @@ def schema() -> dict[str, Any]:
         if kind is Seconds:
             text = {"type": "string", "pattern": f"^{durations.PATTERN}$"}
             return {"anyOf": [{"type": "number", "minimum": 0}, text]}
+        if kind is Bytes:
+            return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{Bytes.PATTERN}$"}]}
+        if kind is Local:
+            return {"type": "string"}
+        if kind is Percent:
+            return {"type": "string", "pattern": f"^{Percent.PATTERN}$"}
         raise NotImplementedError
 
     tree = msgspec.json.schema(Settings, schema_hook=hook)

@@ -24,6 +24,8 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("proxyswitch"), derandomize=True)  # a find there is no flake
 settings.load_profile("ci" if os.environ.get("CI") else "proxyswitch")
 
+pytest_plugins = ["tests.runners.docker", "tests.runners.pm2", "tests.runners.systemd"]
+
 REPO = Path(__file__).resolve().parent.parent
 FIXTURES = REPO / "fixtures"
 HOME = pwd.getpwuid(os.getuid()).pw_dir
@@ -88,20 +90,22 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("PROXYSWITCH_STATE", str(home / "proxyswitch-state"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.geteuid() == 0:
-        return
-    for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if os.geteuid() and item.get_closest_marker("root"):
+        not_here("needs root: run the tests with sudo")
 
 
-def missing(program: str, install: str) -> None:
-    """A server that a test needs is not here: in CI that fails, on a developer's own machine the test is skipped."""
-    message = f"{program} is not installed; install it with: {install}"
+def not_here(message: str) -> None:
+    """In CI that fails, so that nothing is left out unseen; on a developer's own machine the test is skipped."""
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def missing(program: str, install: str) -> None:
+    """A server that a test needs is not here."""
+    not_here(f"{program} is not installed; install it with: {install}")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from proxyswitch import errors, settings
+from proxyswitch import errors, settings, settings_runners
 from proxyswitch.cli.app import COMMANDS
 from tests.conftest import REPO
 from tests.docs_stage import staged
@@ -97,7 +97,8 @@ def test_an_example_does_what_the_page_says(
 
 
 def test_examples_are_found() -> None:
-    assert {b.page.name for b in RUN} >= {"README.md", "guide-switch.md", "guide-deploy.md", "guide-haproxy.md"}
+    guides = {f"guide-{name}.md" for name in ("deploy", "haproxy", "lint", "switch")}
+    assert {b.page.name for b in RUN} >= {"README.md", *guides}
     assert {b.kind for b in RUN} == {"sh", "console"}
 
 
@@ -106,7 +107,7 @@ def test_an_example_of_settings_is_valid(example: Example) -> None:
     text = example.text
     if "[apps.web]" not in text:
         text = '[apps.web]\npool = "p"\nslots = { blue = "127.0.0.1:1" }\n' + text
-    if "[apps.web.process]" not in text:
+    if not any(f"[apps.web.{runner}]" in text or f"\n{runner} = {{" in text for runner in settings_runners.RUNNERS):
         text += '\n[apps.web.process]\ncommand = ["true"]\n'
     assert settings.parse(text.encode(), "proxyswitch.toml").apps["web"]
 
@@ -131,6 +132,15 @@ PRINTED = {
         "deploy": "proxyswitch deploy web --version 2 --json",
         "recover": "proxyswitch recover --json",
         "doctor": "proxyswitch doctor --json",
+        "generate": "proxyswitch generate nginx-upstream --name shop --blue 127.0.0.1:4001 --green 127.0.0.1:4002 --json",
+        "generate --diff": (
+            "proxyswitch generate nginx-upstream --name shop --blue 127.0.0.1:4001 --green 127.0.0.1:4002 --json --diff"
+        ),
+        "generate --write": (
+            "proxyswitch generate nginx-upstream --name shop --blue 127.0.0.1:4001 --green 127.0.0.1:4002 --json --write"
+            " --output /srv/web/shop.conf"
+        ),
+        "lint": "echo 'DROP TABLE review' | proxyswitch lint --kind sql - --format json",
     },
     "pool": {
         "an error of a change": "proxyswitch drain app_backend/127.0.0.1:3001 --json 2>/dev/null",
@@ -224,7 +234,9 @@ def test_every_exit_code_is_documented(name: str) -> None:
 
 def test_every_settings_key_is_documented() -> None:
     text = (REPO / "docs" / "settings.md").read_text()
-    for kind in (settings.Nginx, settings.Haproxy, settings.App, settings.Process, settings.Health, settings.Hooks):
+    runners: list[Any] = list(settings_runners.RUNNERS.values())
+    told: list[Any] = [settings.Notify, settings.Metrics, settings.Lint]
+    for kind in (settings.Nginx, settings.Haproxy, *told, settings.App, *runners, settings.Health, settings.Hooks):
         for field in msgspec.structs.fields(kind):
             key = field.encode_name
             assert f"| `{key}` |" in text or f".{key}]`" in text, key

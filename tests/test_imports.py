@@ -11,8 +11,19 @@ from tests.conftest import REPO
 
 PACKAGE = REPO / "proxyswitch"
 BASE = {"model", "errors", "durations"}
-WORKERS = {"proxies", "drivers", "lint", "health", "notify", "preflight", "generate"}
-LOW = {*BASE, "conf", "system", "settings", "settings_file", "polling", "resources"}
+WORKERS = {"proxies", "drivers", "health", "notify", "metrics", "preflight", "generate"}
+SETTINGS = {
+    "settings",
+    "settings_app",
+    "settings_base",
+    "settings_convert",
+    "settings_lint",
+    "settings_notify",
+    "settings_pm2",
+    "settings_release",
+    "settings_runners",
+}
+LOW = {*BASE, "conf", "system", *SETTINGS, "settings_file", "polling", "resources"}
 # Module or package to what it may import of ours, itself apart. The longest name that fits counts.
 ALLOWED: dict[str, set[str]] = {
     "durations": set(),
@@ -20,21 +31,65 @@ ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "conf": {"model", "errors"},
     "system": {"model", "errors"},
-    "settings": BASE,
+    "settings_base": BASE,
+    "settings_pm2": {*BASE, "settings_base"},
+    "settings_runners": {*BASE, "settings_base", "settings_pm2"},
+    "settings_convert": {*BASE, "settings_base"},
+    "settings_lint": {*BASE, "settings_base"},
+    "settings_notify": {*BASE, "settings_base"},
+    "settings_release": {*BASE, "settings_base"},
+    "settings_app": {*BASE, "settings_base", "settings_pm2", "settings_release", "settings_runners"},
+    "settings": {*BASE, *SETTINGS},
     "settings_file": {*BASE, "settings"},
     "resources": set(),
     "polling": {*BASE, "system"},
     **dict.fromkeys(WORKERS, LOW | WORKERS),
+    "proposal": LOW | WORKERS,
+    # what init makes of what it has seen: pure
+    "proposal.seen": {"model"},
+    "proposal.names": {"model"},
+    "proposal.toml": set(),
+    "proposal.secrets": set(),
+    "proposal.compose_text": {"proposal.seen"},
+    "proposal.proposed": set(),
+    "proposal.in_docker": {"model", "proposal.names", "proposal.proposed", "proposal.seen"},
+    "proposal.slots": {"model", "proposal.names", "proposal.proposed", "proposal.runners", "proposal.seen"},
+    "proposal.runners": {
+        "model",
+        "proposal.in_docker",
+        "proposal.names",
+        "proposal.proposed",
+        "proposal.secrets",
+        "proposal.seen",
+    },
+    "proposal.match": {
+        "model",
+        "proposal.names",
+        "proposal.proposed",
+        "proposal.runners",
+        "proposal.secrets",
+        "proposal.seen",
+        "proposal.slots",
+    },
+    "proposal.write": {"proposal.proposed", "proposal.seen", "proposal.toml"},
     "proxies": LOW | WORKERS - {"drivers"},
     "drivers": LOW | WORKERS - {"proxies"},
+    "notify": {*BASE, "settings_notify", "system"},
+    "notify.child": set(),  # a program of its own, which needs nothing but Python
+    "metrics": {*BASE, "settings_notify", "system"},
+    "lint": {"model", "errors", "conf", "system"},
+    "lint.settings": {"errors", "conf", "lint"},
+    "lint.rules.settings": {"errors", "conf", "lint", "settings", "settings_convert", "settings_lint"},
     "release": LOW | WORKERS,
     # the pure part of a release: what to do, as data
-    "release.plan": {*BASE, "settings", "release.steps", "release.intents"},
+    "release.plan": {*BASE, *SETTINGS, "release.steps", "release.intents"},
+    "release.pieces": {*BASE, *SETTINGS, "release.steps", "release.intents", "release.plan"},
+    "release.strategies": {*BASE, *SETTINGS, "release.steps", "release.intents", "release.plan", "release.pieces"},
     "release.steps": {*BASE, "settings", "release.intents"},
     "release.intents": {*BASE, "settings"},
     "doctor": LOW | WORKERS | {"release"},
     "demo": LOW | WORKERS | {"release"},
-    "cli": LOW | WORKERS | {"release", "doctor", "demo"},
+    "cli": LOW | WORKERS | {"lint", "release", "doctor", "demo", "proposal"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -117,6 +172,7 @@ def test_a_wrong_arrow_is_found() -> None:
     )
     assert "must not import system" in only("from proxyswitch.system.clock import now", "settings.py")
     assert "must not import release" in only("from ..release import plan", "proxies/base.py")
+    assert "lint must not import proxies" in only("from proxyswitch.proxies import base", "lint/rules/sql/truncate.py")
     assert "drivers must not import proxies" in only("from ..proxies import base", "drivers/__init__.py")
 
 

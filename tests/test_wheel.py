@@ -42,5 +42,14 @@ def test_the_demo_finds_its_templates_and_its_app(unpacked: Path, tmp_path: Path
     assert {p.name for p in made.iterdir()} == {"nginx", "app.py", "proxyswitch.toml"}
 
 
+def test_generate_finds_its_templates_and_data(unpacked: Path, tmp_path: Path) -> None:
+    words = "haproxy --name shop --blue 127.0.0.1:1 --green 127.0.0.1:2 --cert /a.pem --haproxy-version 2.6"
+    argv = [sys.executable, "-m", "proxyswitch", "generate", *words.split()]
+    env = {**os.environ, "PYTHONPATH": str(unpacked)}
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "guidelines 6.0" in done.stdout
+
+
 def test_nothing_of_the_tests_is_in_it(unpacked: Path) -> None:
     assert sorted(p.name for p in unpacked.iterdir() if not p.name.endswith(".dist-info")) == ["proxyswitch"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any, cast
 
@@ -11,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from proxyswitch import __version__
 from proxyswitch.cli.output import as_json, fail, wants_json
+from proxyswitch.cli.screen import area
 from proxyswitch.errors import NOTHING_CHANGED, ProxyswitchError
 
 BUG = 70
@@ -30,12 +32,18 @@ COMMANDS: dict[str, str] = {
     "maintenance": "instant:maintenance",
     "health": "look:health",
     "deploy": "releases:deploy",
-    "status": "releases:status",
-    "history": "releases:history",
+    "promote": "deciding:promote",
+    "abort": "deciding:abort",
+    "confirm": "deciding:confirm",
+    "status": "story:status",
+    "history": "story:history",
     "logs": "instances:logs",
     "start": "instances:start",
     "stop": "instances:stop",
     "restart": "instances:restart",
+    "lint": "lint:lint",
+    "generate": "generate:generate",
+    "init": "init:init",
     "recover": "care:recover",
     "doctor": "care:doctor",
     "schema": "care:schema",
@@ -72,12 +80,18 @@ class Commands(TyperGroup):
             raise typer.Exit(_bug(error)) from None
 
 
-def load(name: str, where: str) -> TyperCommand:
-    """The command of that name, from its module."""
-    module, _, function = where.partition(":")
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(getattr(import_module(f"proxyswitch.cli.{module}"), function))
-    found = typer.main.get_command(alone)
+def load(name: str, where: str) -> Any:
+    """The command of that name, or the group of commands, from its module."""
+    module, _, attribute = where.partition(":")
+    found = getattr(import_module(f"proxyswitch.cli.{module}"), attribute)
+    return typer.main.get_command(found) if isinstance(found, typer.Typer) else alone(name, found)
+
+
+def alone(name: str, function: Callable[..., None]) -> TyperCommand:
+    """A function as a command."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(function)
+    found = typer.main.get_command(app)
     assert isinstance(found, TyperCommand)  # noqa: S101  # a Typer with one command gives that command
     return found
 
@@ -86,6 +100,7 @@ def _bug(error: Exception) -> int:
     """A fault of ours: the trace goes to a person who can mend it."""
     import traceback
 
+    area.clear()
     traceback.print_exc()
     print(
         f"proxyswitch {__version__}: this is a bug of ours, not yours: {type(error).__name__}: {error}\n"

@@ -57,8 +57,17 @@ def options_of(given: Given) -> dict[str, Options]:
     settings = settings_of(given)
     said, theirs = settings.nginx, settings.haproxy
     files = (first, *more) if first else theirs.files
+    folder = os.path.dirname(os.path.abspath(settings.path))
     return {
-        "nginx": Options(nginx.conf or said.conf, said.binary, float(said.reload_timeout), said.max_old_workers),
+        "nginx": Options(
+            nginx.conf or said.conf,
+            said.binary,
+            float(said.reload_timeout),
+            said.max_old_workers,
+            inside=said.words,
+            cwd=folder,
+            paths=tuple((inside, os.path.join(folder, here)) for inside, here in said.paths.items()),
+        ),
         "haproxy": Options(
             files[0],
             theirs.binary,
@@ -75,8 +84,9 @@ def world_of(given: Given) -> World:
     from proxyswitch.release.world import World, no_tick
 
     report = output.quiet if given.quiet else output.note
-    tick = Bar().tick if sys.stderr.isatty() and not given.quiet else no_tick
-    return World(settings_of(given), options_of(given), given.lock_timeout, report, tick)
+    seen = sys.stderr.isatty() and not given.quiet
+    detail, tick = (output.note, Bar().tick) if seen else (output.quiet, no_tick)
+    return World(settings_of(given), options_of(given), given.lock_timeout, report, detail, tick)
 
 
 class Proxies:
@@ -90,7 +100,7 @@ class Proxies:
 
     def names(self) -> list[str]:
         """nginx alone where neither is found: it says what is missing."""
-        named = [name for name, o in self.options.items() if o.conf or o.socket]
+        named = [name for name, o in self.options.items() if o.conf or o.socket or o.inside]
         if named:
             return named
         from proxyswitch import proxies

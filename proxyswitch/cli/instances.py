@@ -31,7 +31,8 @@ def _main_slot(world: World, app: str) -> Slot:
     from proxyswitch.release import plan
 
     settings = world.app(app)
-    live = plan.live_slots(settings, world.proxy(settings.proxy).pool(settings.pool))
+    pool = None if settings.in_place else world.proxy(settings.proxy).pool(settings.pool)
+    live = plan.live_slots(settings, pool)
     return live[0] if live else settings.places[0]
 
 
@@ -140,7 +141,7 @@ def _refuse_live(world: World, app: str, slot: Slot, *, force: bool) -> None:
     from proxyswitch.release import plan
 
     settings = world.app(app)
-    if force or world.driver(app).status(slot) is None:
+    if force or not settings.pool or world.driver(app).status(slot) is None:
         return
     proxy = world.proxy(settings.proxy)
     if proxy.running() and slot in plan.live_slots(settings, proxy.pool(settings.pool)):
@@ -182,13 +183,13 @@ def restart(
 
 def _do(world: World, app: str, act: Callable[[], None], *, dry_run: bool) -> None:
     """Act under the app's lock; a dry run, which touches nothing, takes none."""
-    from proxyswitch.release import deploy
+    from proxyswitch.release import running
 
     world.app(app)  # a name that is not there is said before a lock is made for it
     if dry_run:
         act()
     else:
-        deploy.with_lock(world, app, act)
+        running.with_lock(world, app, act)
 
 
 def _say(app: str, what: str, slots: list[str], *, json: bool, quiet: bool, dry_run: bool) -> None:

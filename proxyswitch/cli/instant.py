@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxyswitch.cli import options, output, pools
+from proxyswitch.cli import asking, options, output, pools
 from proxyswitch.cli.context import Given, unchanged, world_for
+from proxyswitch.cli.diff import diff_of
 from proxyswitch.errors import UsageError
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
-    from proxyswitch.release.engine import Outcome
     from proxyswitch.release.pools import Wish
+    from proxyswitch.release.traffic import Outcome
     from proxyswitch.release.world import World
 
 RETRY_AFTER = 120.0
@@ -60,6 +63,9 @@ def adopt(
     from proxyswitch.release.intents import Adopt, Unadopt
     from proxyswitch.release.pools import Wish
 
+    if undo:
+        named = {"--blue": blue, "--green": green, "--sticky": sticky, "--flags": flags, "--log": log}
+        _refuse(named, "--undo needs nothing else: it gives the pool the form that it had", "leave them out")
     given = Given(config, nginx_conf, None, "", lock_timeout, quiet)
     world, proxy, name = world_for(given, pool)
     path = str(Path(log).absolute()) if log else ""
@@ -82,7 +88,7 @@ def _agreed(world: World, wish: Wish) -> bool:
     """Show what would be edited, and ask. True as well where there is nothing to do."""
     from proxyswitch.release import pools as changes
 
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not asking.possible():
         raise UsageError(
             "adopt edits several places of your config: it asks first", next_step="look with --dry-run, then --yes"
         )
@@ -90,8 +96,8 @@ def _agreed(world: World, wish: Wish) -> bool:
         candidate, _, _ = changes.preview(world, wish)
     if not candidate.files:
         return True
-    output.note(pools.diff_of(candidate.files).rstrip("\n"))
-    return typer.confirm("Make these edits, and reload nginx once?", err=True)
+    output.note(diff_of(candidate.files).rstrip("\n"))
+    return asking.agreed("Make these edits, and reload nginx once?", default=False)
 
 
 def _say_adopted(outcome: Outcome, name: str, *, undo: bool) -> None:
@@ -126,7 +132,8 @@ def canary(
     if share is None:
         from proxyswitch.cli.canary import show
 
-        _refuse_without_share({"--drain": drain, "--dry-run": dry_run, "--force": force})
+        named = {"--drain": drain, "--dry-run": dry_run, "--force": force}
+        _refuse(named, "without a percentage nothing is changed", "say one, as 5%")
         show(given, pool, json=json)
         return
     from proxyswitch.release.intents import Canary
@@ -137,10 +144,11 @@ def canary(
     pools.change(world, wish, dry_run=dry_run, json=json, quiet=quiet)
 
 
-def _refuse_without_share(given: dict[str, object]) -> None:
+def _refuse(given: Mapping[str, object], why: str, next_step: str) -> None:
+    """Raise UsageError where an option was given that would be passed over."""
     named = [option for option, value in given.items() if value]
     if named:
-        raise UsageError(f"{', '.join(named)}: without a percentage nothing is changed", next_step="say one, as 5%")
+        raise UsageError(f"{', '.join(named)}: {why}", next_step=next_step)
 
 
 def _percent(text: str) -> int:
@@ -154,7 +162,9 @@ def maintenance(
     pool: options.Pool,
     gate: Annotated[Gate, typer.Argument(metavar="on|off", help="Keep clients out, or let them in again.")],
     message: Annotated[str, typer.Option(metavar="FILE", help="The page that they get; a plain one without it.")] = "",
-    retry_after: Annotated[float, options.time_option("--retry-after", "When clients should come again.")] = RETRY_AFTER,
+    retry_after: Annotated[
+        float | None, options.time_option("--retry-after", "When clients should come again; in 2 minutes without it.")
+    ] = None,
     allow: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="Who gets in: an address, or as 10.0.0.0/8; again for more.")
     ] = None,
@@ -176,9 +186,12 @@ def maintenance(
 
     world, proxy, name = world_for(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet), pool)
     on = gate is Gate.ON
+    if not on:
+        named = {"--message": message, "--retry-after": retry_after is not None, "--allow": allow}
+        _refuse(named, "maintenance off lets everybody in", "leave them out")
     with unchanged(name):
         page = _page(message) if on else ""
-    intent = Maintain(on, page, int(retry_after), tuple(allow or ())) if on else Maintain(False)
+    intent = Maintain(on, page, _whole_seconds(retry_after), tuple(allow or ())) if on else Maintain(False)
     wish = Wish(name, intent, f"maintenance {gate}", proxy)
     if dry_run:
         pools.change(world, wish, dry_run=True, json=json, quiet=quiet)
@@ -189,6 +202,11 @@ def maintenance(
         output.as_json({**pools.facts(outcome, name), "closed": closed or None})
     elif not quiet:
         _say_gate(outcome, name, closed)
+
+
+def _whole_seconds(wait: float | None) -> int:
+    """Retry-After counts in whole seconds: rounded up, and at least one."""
+    return max(1, ceil(RETRY_AFTER if wait is None else wait))
 
 
 def _page(message: str) -> str:

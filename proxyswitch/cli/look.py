@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proxyswitch.cli import options, output
-from proxyswitch.cli.context import Given, Proxies, settings_of, settings_path, split_slot
+from proxyswitch.cli.context import Given, Proxies, settings_of, settings_path, split_slot, world_of
 from proxyswitch.errors import Unhealthy, UsageError
-from proxyswitch.model import Endpoint, Pool
+from proxyswitch.model import Endpoint, Pool, Slot
 
 if TYPE_CHECKING:  # imported when a command runs: it costs time at the start
     from proxyswitch.health import Answer
@@ -69,7 +69,7 @@ def _slots(given: Given, pool: Pool, slots: str) -> list[Endpoint]:
     if slots:
         return [_endpoint(text.strip().rpartition("=")[2]) for text in slots.split(",") if text.strip()]
     if settings_path(given):
-        apps = [a for a in settings_of(given).apps.values() if a.pool.rpartition(":")[2] == pool.name]
+        apps = [a for a in settings_of(given).apps.values() if a.pool.rpartition(":")[2] == pool.name and not a.in_place]
         if apps:
             return [slot.endpoint for app in apps for slot in app.places]
     return [s.endpoint for s in pool.servers if s.endpoint]
@@ -149,13 +149,25 @@ def _check(given: Given, target: str, version: str) -> Any:
     settings = settings_of(given)
     if app not in settings.apps or not slot:
         return checks.parse_target(target)
-    place = plan.slot_of(app, settings.apps[app], slot)
+    place = _address_of(given, app, plan.slot_of(app, settings.apps[app], slot))
     wanted = settings.apps[app].health
     if wanted is None:
         return checks.parse_target(str(place.endpoint))
     if version or "{version}" not in repr((wanted.url, wanted.body, wanted.json, wanted.headers, wanted.host)):
         return checks.check_for(wanted, place, version)
     raise UsageError(f"the health check of {app} asks for the version", next_step="name it with --version V")
+
+
+def _address_of(given: Given, app: str, place: Slot) -> Slot:
+    """The slot with an address: of an app whose runner gives them out, the first one."""
+    if place.endpoint != Endpoint():
+        return place
+    from proxyswitch.release import checks
+
+    found = checks.places_of(world_of(given), app, place)
+    if not found:
+        raise UsageError(f"{app}:{place.name} does not run: it has no address", next_step=f"proxyswitch status {app}")
+    return found[0]
 
 
 def _statuses(text: str) -> frozenset[int]:

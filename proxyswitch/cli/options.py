@@ -13,6 +13,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show plan and diff; touch nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
 ForceClose = Annotated[bool, typer.Option("--force-close", help="HAProxy: cut what is left when the drain time is up.")]
+SkipPreflight = Annotated[
+    bool, typer.Option("--skip-preflight", help="Of an app: do not look whether memory, disk and load allow it.")
+]
 Config = Annotated[str, typer.Option("--config", metavar="FILE", help="Another proxyswitch.toml.")]
 NginxConf = Annotated[
     str, typer.Option("--nginx-conf", metavar="FILE", help="Another main config than the running nginx's.")

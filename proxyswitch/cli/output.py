@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from proxyswitch.cli.screen import area, beside
 from proxyswitch.errors import ProxyswitchError
 
 
@@ -15,6 +16,7 @@ def wants_json() -> bool:
 
 def answer(text: str) -> None:
     """A line of the answer. Raises NeedsPerson when it cannot be written, for instance into a file on a full disk."""
+    area.clear()
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -39,10 +41,8 @@ def as_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """A line beside the answer. A reader who has gone away must not stop a change that is under way."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        sys.stderr = None
+    area.clear()
+    beside(f"{text}\n")
 
 
 def quiet(_text: str) -> None:
@@ -54,6 +54,9 @@ def fail(error: ProxyswitchError) -> int:
     if wants_json():
         facts = {"error": error.what, "exit": error.exit_code, "state": error.state, "next": error.next_step}
         as_json({**error.facts, **facts})
+    from proxyswitch.cli import github
+
+    github.annotate(error)
     first, *rest = error.lines()
     note("\n".join([f"proxyswitch: {first}", *(f"  {line}" for line in rest)]))
     return error.exit_code
@@ -61,6 +64,7 @@ def fail(error: ProxyswitchError) -> int:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """A table for a terminal, tab-separated lines for a pipe."""
+    area.clear()
     if not sys.stdout.isatty():
         if rows:
             answer("\n".join("\t".join(row) for row in (columns, *rows)))

@@ -10,13 +10,13 @@ import typer
 from proxyswitch import durations
 from proxyswitch.cli import options, output
 from proxyswitch.cli.context import Given, split_server, unchanged, world_for
+from proxyswitch.cli.diff import diff_of
 from proxyswitch.errors import NeedsPerson, ProxyswitchError, UsageError
 from proxyswitch.model import Endpoint, Pool, ServerState, serving
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
-    from proxyswitch.release.engine import Outcome
     from proxyswitch.release.pools import Wish
-    from proxyswitch.release.steps import Plan
+    from proxyswitch.release.traffic import Outcome
     from proxyswitch.release.world import World
 
 MAX_WEIGHT = 1_000_000
@@ -282,26 +282,12 @@ def _arrow(pool: Pool | None, change: Any, data: dict[str, Any]) -> str:
     return ", ".join(rows) or ("loaded" if pool.proxy == "nginx" else "told")
 
 
-def show_steps(steps: Plan, diff: str) -> None:
+def show_steps(lines: list[str], diff: str) -> None:
     """A plan and its diff, for people."""
-    for number, line in enumerate(steps.describe(), 1):
+    for number, line in enumerate(lines, 1):
         output.answer(f"{number}. {line}")
     if diff:
         output.answer(diff.rstrip("\n"))
-
-
-def diff_of(files: Any) -> str:
-    """The unified diff of the files of a candidate."""
-    from difflib import unified_diff
-
-    def lines(data: bytes) -> list[str]:
-        return data.decode("utf-8", "replace").splitlines(keepends=True)
-
-    out: list[str] = []
-    last = {file.real: file for file in files}
-    for file in {f.real: f for f in reversed(files)}.values():
-        out += unified_diff(lines(file.before), lines(last[file.real].after), file.path, f"{file.path} (new)")
-    return "".join(line if line.endswith("\n") else line + "\n\\ no newline at the end\n" for line in out)
 
 
 def _show_plan(world: World, wish: Wish, *, json: bool, quiet: bool) -> int:
@@ -314,7 +300,7 @@ def _show_plan(world: World, wish: Wish, *, json: bool, quiet: bool) -> int:
     if json:
         output.as_json({"would_change": would, "changed": False, "pool": wish.pool, "plan": steps.describe(), "diff": diff})
     elif not quiet and would:
-        show_steps(steps, diff or stale)
+        show_steps(steps.describe(), diff or stale)
     elif not quiet:
         output.note(f"nothing to do: {wish.pool} is so already")
     return int(would)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from proxyswitch import durations
+from proxyswitch.cli.screen import area, bar
 from proxyswitch.proxies.base import Left
-
-WIDTH = 20
 
 
 class Bar:
-    """One line that is written over; it goes when the wait is over, at the latest with the next line."""
+    """One line that is written over; it goes with the next line."""
 
     def __init__(self) -> None:
         self.last = -1.0
@@ -21,8 +18,5 @@ class Bar:
         if 0 <= waited - self.last < 0.1:
             return
         self.last = waited
-        done = min(WIDTH, int(WIDTH * waited / limit)) if limit else WIDTH
-        bar = "#" * done + "." * (WIDTH - done)
-        text = f"draining [{bar}] {durations.show(waited)} of {durations.show(limit)}: {left.count} left"
-        sys.stderr.write(f"\r\033[K{text[:79]}\r")
-        sys.stderr.flush()
+        done = bar(100 * waited / limit if limit else 100)
+        area.show(f"draining [{done}] {durations.show(waited)} of {durations.show(limit)}: {left.count} left")

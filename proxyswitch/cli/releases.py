@@ -13,21 +13,40 @@ from proxyswitch.cli.context import Given, Proxies, settings_path, unchanged, wo
 from proxyswitch.errors import ProxyswitchError, UsageError
 
 if TYPE_CHECKING:  # imported when a command runs: they cost time at the start
+    from proxyswitch.preflight import Verdict
     from proxyswitch.proxies.base import Proxy
-    from proxyswitch.release.deploy import Prepared, Request
+    from proxyswitch.release.deploy import Request
     from proxyswitch.release.history import Entry
+    from proxyswitch.release.running import Prepared
     from proxyswitch.release.world import World
 
 
+SAYS = {"refuse": "would be refused", "warn": "warning"}
+
+
 def deploy(
-    app: Annotated[str, typer.Argument(metavar="APP", help="An app of proxyswitch.toml.")],
+    apps: Annotated[list[str], typer.Argument(metavar="APP", help="An app of proxyswitch.toml, or several.")],
     version: Annotated[str | None, typer.Option(metavar="V", help="What to call it; by default the time.")] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="Several apps as one: all ready before the first switches; all or none.")
+    ] = False,
     slot: Annotated[str, typer.Option(metavar="SLOT", help="The idle slot to use.")] = "",
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", help="blue-green, canary, rolling or stop-start, instead of the settings.")
+    ] = "",
+    batch: Annotated[int, typer.Option(metavar="N", help="rolling: so many slots at a time.", min=0)] = 0,
+    verify: Annotated[
+        list[str] | None,
+        typer.Option("--verify", metavar="URL", help="The public address must answer as the new version does, too."),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Even when this version is live already.")] = False,
     in_maintenance: Annotated[
         bool, typer.Option("--in-maintenance", help="Even while the pool is closed for maintenance.")
     ] = False,
-    dry_run: options.DryRun = False,
+    skip_preflight: options.SkipPreflight = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "--plan", help="Show steps, longest times and diff; touch nothing.")
+    ] = False,
     lock_timeout: options.LockTimeout = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -46,8 +65,23 @@ def deploy(
     world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket, lock_timeout, quiet))
     if version is not None and not version.strip():
         raise UsageError("--version is empty", next_step="did the command that should print it fail?")
-    request = Request(app, _now_as_version() if version is None else version, slot, again, closed=in_maintenance)
-    _release(world, request, dry_run=dry_run, json=json, quiet=quiet)
+    called = _now_as_version() if version is None else version
+    requests = [
+        Request(
+            app,
+            called,
+            slot,
+            again,
+            closed=in_maintenance,
+            strategy=strategy,
+            batch=batch,
+            verify=tuple(verify or ()),
+            skip_preflight=skip_preflight,
+        )
+        for app in dict.fromkeys(apps)
+    ]
+    for group in [requests] if together else [[request] for request in requests]:
+        _release(world, group, dry_run=dry_run, json=json, quiet=quiet)
 
 
 def _now_as_version() -> str:
@@ -56,38 +90,68 @@ def _now_as_version() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _release(world: World, request: Request, *, dry_run: bool, json: bool, quiet: bool) -> None:
+def _release(world: World, requests: list[Request], *, dry_run: bool, json: bool, quiet: bool) -> None:
+    """One app, or several as one."""
+    from proxyswitch.cli import events, github
     from proxyswitch.release import deploy as releases
 
     if dry_run:
-        _show_plan(world, releases.prepare(world, request), json=json, quiet=quiet)
+        for request in requests:
+            prepared = releases.prepare(world, request)
+            _show_plan(world, prepared, _preflight(request, prepared), json=json, quiet=quiet)
         return
+    names = ", ".join(request.app for request in requests)
     try:
-        entry = releases.deploy(world, request)
+        with events.heard(world, json=json, quiet=quiet):
+            entries = releases.together(world, requests)
     except ProxyswitchError as error:
-        error.facts = {"changed": False, "app": request.app, "version": request.version, **error.facts}
+        error.facts = {"changed": False, "app": names, "version": requests[0].version, **error.facts}
+        github.summarize(names, requests[0].version, error)
         raise
-    _say(entry, json=json, quiet=quiet)
+    for entry in entries:
+        github.summarize_release(entry)
+        _say(entry, json=json, quiet=quiet)
 
 
-def _show_plan(world: World, prepared: Prepared, *, json: bool, quiet: bool) -> None:
-    from proxyswitch.cli.pools import diff_of, show_steps
-    from proxyswitch.release import plan, transaction
-    from proxyswitch.release.intents import SwitchTo
+def _preflight(request: Request, prepared: Prepared) -> list[Verdict]:
+    from proxyswitch.release import room
+
+    skipped = request.skip_preflight or prepared.unchanged
+    return [] if skipped else room.verdicts(prepared.release, prepared.plan)
+
+
+def _show_plan(world: World, prepared: Prepared, found: list[Verdict], *, json: bool, quiet: bool) -> None:
+    from proxyswitch.cli.pools import show_steps
+    from proxyswitch.release import limits
 
     release = prepared.release
     if prepared.unchanged and not quiet:
         output.note(f"nothing to do: {release.name} {release.version} is live already")
-    diff = ""
-    if not prepared.unchanged:
-        intent = SwitchTo((str(plan.target_slot(release).endpoint),))
-        diff = diff_of(transaction.preview(world.proxy(release.app.proxy), release.app.pool, intent).files)
+    diff = _diff(world, prepared)
+    longest = limits.whole(prepared.plan, release.app)
     if json:
-        steps = prepared.plan.describe()
+        checked = [verdict._asdict() for verdict in found]
         facts = {**_facts(prepared.entry), "changed": False, "would_change": not prepared.unchanged}
-        output.as_json({**facts, "plan": steps, "diff": diff})
+        output.as_json({**facts, "plan": prepared.plan.describe(), "longest": longest, "diff": diff, "preflight": checked})
     elif not prepared.unchanged and not quiet:
-        show_steps(prepared.plan, diff)
+        show_steps(limits.described(prepared.plan, release.app), diff)
+        output.answer(f"at the longest: {durations.show(longest)}, hooks and stops included; usually far less")
+        for verdict in found:
+            output.answer(f"{SAYS[verdict.level]}: {verdict.what}")
+
+
+def _diff(world: World, prepared: Prepared) -> str:
+    """Of the first change of each pool: those behind it start from what it makes."""
+    from proxyswitch.cli.diff import diff_of
+    from proxyswitch.release import steps, transaction
+
+    release, parts, seen = prepared.release, [], set()
+    for step in prepared.plan.steps:
+        if isinstance(step, steps.EditConfig) and (step.proxy, step.pool) not in seen:
+            seen.add((step.proxy, step.pool))
+            proxy = world.proxy(step.proxy or release.proxy_name)
+            parts.append(diff_of(transaction.preview(proxy, step.pool, step.intent).files))
+    return "".join(parts)
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -99,6 +163,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "to": {"slot": entry.slot, "version": entry.version},
         "mode": entry.mode,
         "seconds": entry.seconds,
+        "gap": entry.gap,
+        "drain": entry.drain,
     }
 
 
@@ -111,13 +177,18 @@ def _say(entry: Entry, *, json: bool, quiet: bool) -> None:
         if sys.stderr.isatty() and not quiet:
             output.note(f"unchanged: {entry.app} {entry.version} is live already in slot {entry.slot}")
     elif not quiet:
-        old = f"{entry.old_version or 'unknown'} ({entry.old_slot})" if entry.old_slot else "nothing"
-        output.answer(f"{entry.app}: {old} → {entry.version} ({entry.slot}) ({durations.show(entry.seconds)})")
+        same = entry.slot == entry.old_slot
+        old = f"{entry.old_version or 'unknown'}{'' if same else f' ({entry.old_slot})'}" if entry.old_slot else "nothing"
+        gap = f", nobody served for {durations.show(entry.gap)}" if entry.gap else ""
+        took = f"({durations.show(entry.seconds)}{gap})"
+        output.answer(f"{entry.app}: {old} → {entry.version}{'' if same else f' ({entry.slot})'} {took}")
 
 
 def rollback(
     what: Annotated[str, typer.Argument(metavar="[POOL|APP]", help="The last change of all without it.")] = "",
+    to: Annotated[str, typer.Option(metavar="V", help="Of an app: to this version, further back.")] = "",
     drain: options.Drain = None,
+    skip_preflight: options.SkipPreflight = False,
     dry_run: options.DryRun = False,
     force: options.Force = False,
     lock_timeout: options.LockTimeout = None,
@@ -133,13 +204,17 @@ def rollback(
     world = world_of(given)
     app = _app_meant(world, what) if settings_path(given) or not what else ""
     if app:
-        if drain is not None or force:
+        if drain is not None:
             raise UsageError(
-                f"--drain and --force are for a pool; {app} is an app",
+                f"--drain is for a pool; {app} is an app",
                 next_step=f"its drain time is apps.{app}.drain in {world.settings.path}",
             )
-        _rollback_app(world, app, dry_run=dry_run, json=json, quiet=quiet)
+        _rollback_app(world, app, to, force=force, skip_preflight=skip_preflight, dry_run=dry_run, json=json, quiet=quiet)
         return
+    if skip_preflight:
+        raise UsageError(f"--skip-preflight is for an app, and {what or 'the last change'} is none")
+    if to:
+        raise UsageError(f"--to is for an app, and {what or 'the last change'} is none", next_step="name an app")
     from proxyswitch.cli.pools import change
     from proxyswitch.release import pools
 
@@ -177,93 +252,15 @@ def _app_meant(world: World, what: str) -> str:
     return last.app if last else ""
 
 
-def _rollback_app(world: World, app: str, *, dry_run: bool, json: bool, quiet: bool) -> None:
+def _rollback_app(
+    world: World, app: str, to: str, *, force: bool, skip_preflight: bool, dry_run: bool, json: bool, quiet: bool
+) -> None:
+    from dataclasses import replace
+
+    from proxyswitch.release import confirming
     from proxyswitch.release import deploy as releases
 
-    _release(world, releases.going_back(app), dry_run=dry_run, json=json, quiet=quiet)
-
-
-COLUMNS = ("app", "slot", "state", "version", "pid", "since", "address", "health")
-
-
-def status(
-    app: Annotated[str, typer.Argument(metavar="[APP]", help="One app; all without it.")] = "",
-    json: options.Json = False,
-    config: options.Config = "",
-    nginx_conf: options.NginxConf = "",
-    haproxy_conf: options.HaproxyConf = None,
-    haproxy_socket: options.HaproxySocket = "",
-) -> None:
-    """Show what runs in each slot, and which one is live.
-
-    Exit 1 when a live slot is not healthy.
-    """
-    from proxyswitch.release import status as look
-
-    world = world_of(Given(config, nginx_conf, haproxy_conf, haproxy_socket))
-    names = [app] if app else sorted(world.settings.apps)
-    found = [look.look(world, name) for name in names]
-    if json:
-        output.as_json({"apps": found})
-    else:
-        output.table(COLUMNS, [[str(row[c]) for c in COLUMNS] for one in found for row in _rows(one)])
-        if not names:
-            output.note(f"no app is described in {world.settings.path or 'a proxyswitch.toml: none was found'}")
-        for one in found:
-            if one["interrupted"]:
-                output.note(f"{one['app']}: a release was interrupted; put it right with: proxyswitch recover")
-    if any(s["live"] and not s["healthy"] for one in found for s in one["slots"]):
-        raise typer.Exit(1)
-
-
-def _rows(one: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = []
-    for slot in one["slots"]:
-        since = _moment(slot["since"]) if slot["since"] else "-"
-        state = ("live" if slot["running"] else "live, stopped") if slot["live"] else _idle(slot)
-        health = "-" if not slot["running"] and not slot["live"] else ("ok" if slot["healthy"] else slot["reason"])
-        extra = {"app": one["app"], "state": state, "health": health, "since": since, "pid": slot["pid"] or "-"}
-        rows.append({**slot, **extra, "version": slot["version"] or "-"})
-    return rows
-
-
-def _idle(slot: dict[str, Any]) -> str:
-    return "idle" if slot["running"] else "stopped"
-
-
-def _moment(at: float) -> str:
-    """A time for people, to the second, in the local zone."""
-    from datetime import datetime
-
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
-
-
-def history(
-    what: Annotated[str, typer.Argument(metavar="[POOL|APP]", help="Only of that pool or app.")] = "",
-    last: Annotated[int, typer.Option("--last", "-n", help="So many entries.", min=1)] = 20,
-    json: options.Json = False,
-) -> None:
-    """List what was done, the newest last."""
-    import msgspec
-
-    from proxyswitch.release.pools import past
-
-    entries = sorted((e for e in past().entries() if what in ("", e.pool, e.app)), key=lambda e: e.at)[-last:]
-    if json:
-        for entry in entries:
-            output.as_json(msgspec.to_builtins(entry))
-        return
-    rows = [(_moment(e.at), e.kind, e.app or e.pool, e.result, durations.show(e.seconds), e.user, _went(e)) for e in entries]
-    output.table(("when", "what", "of", "result", "took", "by", "change"), rows)
-
-
-def _went(entry: Entry) -> str:
-    if entry.version:
-        reason = f": {entry.reason.splitlines()[0]}" if entry.reason else ""
-        return f"{entry.old_version or '-'} → {entry.version}{reason}"
-    from proxyswitch.release.intents import described, shares
-
-    pairs = entry.change.servers if entry.change else ()
-    if any(c.after and c.after.slot for c in pairs):
-        return f"{shares(c.before for c in pairs)} → {shares(c.after for c in pairs)}"
-    return ", ".join(described(c.before, c.after) for c in pairs)
+    request = replace(releases.going_back(app, to=to), skip_preflight=skip_preflight)
+    if not force:
+        confirming.refuse_back(world, request)
+    _release(world, [request], dry_run=dry_run, json=json, quiet=quiet)

@@ -18,7 +18,7 @@ from proxyswitch.model import Slot
 from proxyswitch.polling import until
 from proxyswitch.proxies import nginx_master
 from proxyswitch.proxies.base import Options
-from proxyswitch.release import deploy, instances, steps
+from proxyswitch.release import checks, deploy, instances, steps
 from proxyswitch.release.world import World
 from proxyswitch.system import clock, run, signals
 
@@ -87,8 +87,8 @@ def _state_in(stage: Stage) -> Iterator[None]:
 def _first(world: World, say: Callable[[str], None]) -> None:
     """Version 1 runs in the slot that the pool points to, as on any server before its first release."""
     say("version 1 starts in slot blue")
-    instances.start(world, "web", "blue", "1")
-    instances.wait_healthy(world, steps.WaitHealthy("web", "blue", "1", total=15))
+    instances.start(world, steps.StartInstance("web", "blue", "1"))
+    checks.wait_healthy(world, steps.WaitHealthy("web", "blue", "1", total=15))
 
 
 def _under_load(stage: Stage, world: World, baseline: bool, say: Callable[[str], None]) -> load.Summary:
@@ -124,8 +124,8 @@ def _script(stage: Stage, world: World, version: str, say: Callable[[str], None]
     new = stage.green if old == stage.blue else stage.blue
     slots = {slot.endpoint: slot for slot in world.app("web").places}
     say(f"a usual script: start {version} on {new.port}, sed {old.port} to {new.port}, reload, sleep 1, kill the old")
-    instances.start(world, "web", slots[new].name, version)
-    instances.wait_healthy(world, steps.WaitHealthy("web", slots[new].name, version, total=15))
+    instances.start(world, steps.StartInstance("web", slots[new].name, version))
+    checks.wait_healthy(world, steps.WaitHealthy("web", slots[new].name, version, total=15))
     stage.conf.write_text(re.sub(str(old.port), str(new.port), text))
     reload = ("nginx", "-c", str(stage.conf), "-s", "reload")
     run.run(run.Command((nginx_master.find_binary(), *reload[1:]), timeout=20))
@@ -135,7 +135,7 @@ def _script(stage: Stage, world: World, version: str, say: Callable[[str], None]
 
 def _kill(driver: Driver, slot: Slot) -> None:
     instance = driver.status(slot)
-    if instance:
+    if instance and instance.process:
         signals.send(instance.process, signals.KILL)
         until(lambda: None if driver.status(slot) else True, 10)
 

@@ -97,6 +97,7 @@ def hold(
     interval: float,
     alive: Alive = unwatched,
     report: Report = silent,
+    look: Callable[[Check], Answer] = probe,
 ) -> Answer:
     """Watch it for `seconds`. Raises Died at once, and TurnedUnhealthy after two unhealthy answers in a row.
 
@@ -106,7 +107,7 @@ def hold(
     pause, bad = max(interval, SHORTEST_PAUSE), 0
     _bury(check, alive())
     while True:
-        answer = probe(check)
+        answer = look(check)
         _bury(check, alive())
         bad = 0 if answer.healthy else bad + 1
         if bad >= BAD_ANSWERS:

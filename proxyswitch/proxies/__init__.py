@@ -9,6 +9,10 @@ from proxyswitch.proxies.base import Options, Proxy
 
 
 def _nginx(options: Options) -> Proxy:
+    if options.inside:
+        from proxyswitch.proxies.nginx_container import Contained
+
+        return Contained(options)
     from proxyswitch.proxies.nginx import Nginx
 
     return Nginx(options)

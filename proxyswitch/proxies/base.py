@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +12,10 @@ from proxyswitch.model import Pool, PoolChange, Problem
 
 class Options(NamedTuple):
     """What a person may say about a proxy: its main config and those that follow it, its program, its runtime socket, limits
-    (seconds, a number of workers), and how a change is to be made (`reload`, `runtime`; empty: as is best)."""
+    (seconds, a number of workers), and how a change is to be made (`reload`, `runtime`; empty: as is best).
+
+    For one in a container: `inside`, the words that run a command there, from the folder `cwd`; and `paths`, pairs of a
+    name inside and the name of the same file here."""
 
     conf: str = ""
     binary: str = ""
@@ -21,6 +24,9 @@ class Options(NamedTuple):
     more: tuple[str, ...] = ()
     socket: str = ""
     mode: str = ""
+    inside: tuple[str, ...] = ()
+    cwd: str = ""
+    paths: tuple[tuple[str, str], ...] = ()
 
 
 class Adopting(NamedTuple):
@@ -58,6 +64,14 @@ class NoPool(UsageError):
     """Exit 2: a proxy has no pool of that name."""
 
 
+class Several(UsageError):
+    """Exit 2: several proxies of one kind run here; `choices` are the main config of each and its process."""
+
+    def __init__(self, what: str, choices: dict[str, int], *, next_step: str) -> None:
+        super().__init__(what, next_step=next_step)
+        self.choices = choices
+
+
 def no_pool(name: str, known: list[str], where: str, none: str) -> NoPool:
     """The error, with the name that was likely meant; `none` says how it is when there is no pool at all."""
     from difflib import get_close_matches
@@ -71,12 +85,16 @@ def no_pool(name: str, known: list[str], where: str, none: str) -> NoPool:
 
 
 class FileChange(NamedTuple):
-    """One file with the bytes it has and the bytes it is to have; `real` has all links resolved."""
+    """One file with the bytes it has and the bytes it is to have; `real` has all links resolved.
+
+    `in_place`: it must stay the same file, for it alone is mounted into a container: another of its name is not seen there.
+    """
 
     path: str
     real: str
     before: bytes
     after: bytes
+    in_place: bool = False
 
 
 class Candidate(NamedTuple):
@@ -113,6 +131,27 @@ class Seen(NamedTuple):
     differs: tuple[str, ...] = ()
 
 
+class Tries(NamedTuple):
+    """What a proxy counted of one server: requests that were tried there, those that failed (5xx, or no answer), and how
+    long an answer took on average, in seconds; None where it does not tell."""
+
+    requests: int = 0
+    failed: int = 0
+    seconds: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Failed, in percent."""
+        return 100 * self.failed / self.requests if self.requests else 0.0
+
+
+class Counter(Protocol):
+    """Counts what a proxy does from the moment on that it is made."""
+
+    def tries(self) -> Mapping[str, Tries]:
+        """By the address of each server of the pool, in our spelling, since then."""
+
+
 class Proxy(Protocol):
     """A proxy whose config we edit. Every method raises ProxyswitchError with a message for the user.
 
@@ -145,6 +184,9 @@ class Proxy(Protocol):
     def seen(self, pools: list[Pool]) -> dict[tuple[str, str], Seen]:
         """What runs of each server, by the names of pool and server."""
 
+    def near(self) -> bool:
+        """True when the addresses of its servers lead from here to where they lead from it."""
+
     def running(self) -> bool:
         """True when the proxy runs."""
 
@@ -173,6 +215,13 @@ class Proxy(Protocol):
 
     def closed(self, pool: str) -> str:
         """Whether the pool is closed for maintenance, in a sentence; empty while it is open."""
+
+    def gates(self, pool: str) -> bool:
+        """True where the pool can be closed for maintenance."""
+
+    def counter(self, pool: str, log: str) -> Counter | None:
+        """What counts the requests of each server of a pool from now on; None where nothing tells. `log` is a log of tries
+        that the person named."""
 
     def trouble(self, pools: list[Pool]) -> list[Problem]:
         """What is wrong with how these pools are set up, and would show only later."""

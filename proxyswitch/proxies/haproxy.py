@@ -14,7 +14,7 @@ from proxyswitch.conf.haproxy.pools import Backend
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Pool, PoolChange, Problem, ServerState
 from proxyswitch.proxies import haproxy_find, haproxy_marks, haproxy_old_side, haproxy_pools, haproxy_states, haproxy_wishes
-from proxyswitch.proxies.base import Adopting, Candidate, Closing, Left, Options, Seen, no_pool
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, Counter, Left, Options, Seen, no_pool
 from proxyswitch.proxies.haproxy_old_side import OldSide, Watcher
 from proxyswitch.proxies.haproxy_socket import Master, Runtime, ServerRow
 from proxyswitch.proxies.haproxy_wishes import Wish
@@ -67,6 +67,9 @@ class Haproxy:
     def folder(self) -> str:
         """Where relative names of HAProxy's own files count from."""
         return haproxy_find.arguments(self.found).folder
+
+    def near(self) -> bool:
+        return True
 
     def running(self) -> bool:
         instance = self.found.instance
@@ -332,6 +335,14 @@ class Haproxy:
         from proxyswitch.proxies import haproxy_gate
 
         return haproxy_gate.told(self.config() if self.gating else self.known, pool)
+
+    def gates(self, pool: str) -> bool:  # noqa: ARG002
+        return bool(self.found.names)
+
+    def counter(self, pool: str, log: str) -> Counter | None:  # noqa: ARG002  # it counts by itself
+        from proxyswitch.proxies import haproxy_counts
+
+        return haproxy_counts.Counted(self.runtime, self.pool(pool)) if self.runtime else None
 
     def trouble(self, pools: list[Pool]) -> list[Problem]:  # noqa: ARG002  # `seen` and the stage tell it
         return []

@@ -13,7 +13,7 @@ from proxyswitch.conf.haproxy.config import Config
 from proxyswitch.errors import UsageError
 from proxyswitch.model import Endpoint
 from proxyswitch.proxies import haproxy_process
-from proxyswitch.proxies.base import Options
+from proxyswitch.proxies.base import Options, Several
 from proxyswitch.proxies.haproxy_arguments import Arguments, socket_address
 from proxyswitch.proxies.haproxy_process import CONF, Instance
 
@@ -34,7 +34,9 @@ def locate(options: Options) -> Found:
     found = haproxy_process.instances()
     if len(found) > 1:
         listed = "; ".join(f"pid {i.process.pid} with {' '.join(i.arguments.files)}" for i in found)
-        raise UsageError(f"several HAProxy run here: {listed}", next_step="name the config of yours with --haproxy-conf")
+        choices = {" ".join(i.arguments.files): i.process.pid for i in found}
+        step = "name the config of yours with --haproxy-conf"
+        raise Several(f"several HAProxy run here: {listed}", choices, next_step=step)
     if found:
         return Found(found[0].arguments.files, found[0])
     if not os.path.exists(CONF):

@@ -49,6 +49,7 @@ class Build(NamedTuple):
     version: tuple[int, ...]
     features: frozenset[str]
     text: str
+    openssl: tuple[int, ...] = ()
 
 
 class Instance(NamedTuple):
@@ -93,13 +94,14 @@ def find_binary(named: str = "") -> str:
 @lru_cache(maxsize=4)
 def version(binary: str) -> Build:
     """Ask the program. Raises UsageError when it does not answer as HAProxy does."""
+    from proxyswitch.proxies import openssl
     from proxyswitch.system.run import Command, run
 
     result = run(Command((binary, "-vv"), timeout=10))
     match = re.match(r"HA-?Proxy version (\S+)", result.out)
     if not result.ok or not match:
         raise UsageError(f"{binary} -vv does not answer as HAProxy does: {result.reason()}", next_step=INSTALL)
-    return Build(numbers(match[1]), _features(result.out), match[1])
+    return Build(numbers(match[1]), _features(result.out), match[1], openssl.version(result.out))
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from proxyswitch.proxies.haproxy_wishes import Wish, address_met
 from proxyswitch.system import net
 
 TIMEOUT = 3.0  # seconds
-RUNNING = 2  # `op_state` of `show servers state`
+SERVES = {1, 2}  # `op_state` of `show servers state`: with `slowstart` a server warms up first, and takes requests
 
 
 def check(candidate: Candidate, wishes: list[Wish], rows: dict[str, ServerRow], ask: HttpCheck | None) -> None:
@@ -98,7 +98,7 @@ def _somebody_answers(wishes: list[Wish], rows: dict[str, ServerRow], asked: set
             or name in asked
             or (wish and not address_met(wish, row))
             or row.state is not ServerState.READY
-            or row.op_state == RUNNING
+            or row.op_state in SERVES
             or _unknown(row)
         ):
             return True

@@ -202,6 +202,10 @@ class Runtime:
         """Start the health checks of a server that has `check`: those of an added server are off at first."""
         self._silent(f"enable health {path(backend, server)}")
 
+    def set_health_up(self, backend: str, server: str) -> None:
+        """`set server … health up`: it gets traffic at once, until its next check fails."""
+        self._silent(f"set server {path(backend, server)} health up")
+
     def enable_agent(self, backend: str, server: str) -> None:
         """The same for `agent-check`."""
         self._silent(f"enable agent {path(backend, server)}")

@@ -112,14 +112,14 @@ def judge(result: Result, stage: Stage) -> list[Problem]:
     """
     said = list(messages(stage.own_names(result.err)))
     if not result.ok:
-        raise _rejected([m for m in said if m.level == "ALERT"], result, stage)
+        raise rejected([m for m in said if m.level == "ALERT"], result, stage.names)
     if not said:
         return []
     known = Counter(m.kind for m in messages(stage.as_it_is().err))
     new = [m for m in said if not _take(known, m)]
     alerts = [m for m in new if m.level == "ALERT"]
     if alerts:
-        raise _rejected(alerts, result, stage)
+        raise rejected(alerts, result, stage.names)
     problems = [Problem(f"HAProxy warns about the new config: {m}") for m in new]
     old = [m for m in said if m.level == "ALERT"]
     return problems + [Problem(f"HAProxy complains about the config as it is: {m}", "mend that line") for m in old]
@@ -131,9 +131,10 @@ def _take(known: Counter[tuple[str, str, str]], message: Message) -> bool:
     return known[message.kind] >= 0
 
 
-def _rejected(alerts: list[Message], result: Result, stage: Stage) -> Rejected:
+def rejected(alerts: list[Message], result: Result, names: Mapping[str, str]) -> Rejected:
+    """The error, with the first alert's place; `names` gives a twin's file."""
     if not alerts:
-        said = [*stage.own_names(result.err).splitlines(), *result.out.splitlines()]
+        said = [*staging.own_names(result.err, names).splitlines(), *result.out.splitlines()]
         return Rejected(f"HAProxy refuses the config: {said[-1] if said else result.reason()}", next_step=STEP)
     first, more = alerts[0], alerts[1:]
     text = first.text + "".join(f"; {m}" for m in more[:3]) + (f"; and {len(more) - 3} more" if len(more) > 3 else "")

@@ -22,7 +22,9 @@ class Stat(NamedTuple):
     """A server's line of `show stat`. `weight` is the present one; `active` and `backup` say what kind of server it is.
 
     `scur` counts sessions that it works on, `qcur` those that wait for it; `lastchg` is in seconds, and so is
-    `last`, the time since a session came to it: -1 for none.
+    `last`, the time since a session came to it: -1 for none. `answers` counts those of HTTP with any status, `server_errors`
+    those with 5xx, `connect_errors` and `answer_errors` the tries that got none; `answer_ms` is the mean time to an answer
+    over the last 1,024.
     """
 
     backend: str
@@ -40,6 +42,11 @@ class Stat(NamedTuple):
     mode: str
     address: str
     last: int = -1
+    answers: int = 0
+    server_errors: int = 0
+    connect_errors: int = 0
+    answer_errors: int = 0
+    answer_ms: int = 0
 
 
 class ServerRow(NamedTuple):
@@ -125,6 +132,11 @@ def _stat(row: list[str], column: dict[str, int]) -> Stat:
         text("mode"),
         text("addr"),
         number(text("lastsess") or "-1"),
+        sum(count(f"hrsp_{kind}") for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other")),
+        count("hrsp_5xx"),
+        count("econ"),
+        count("eresp"),
+        count("rtime"),
     )
 
 

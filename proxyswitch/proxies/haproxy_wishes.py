@@ -16,6 +16,7 @@ from proxyswitch.proxies.haproxy_socket import Runtime, ServerRow
 from proxyswitch.proxies.haproxy_tables import INHERITED_DRAIN, INHERITED_MAINT
 
 STOPPED = 0  # `op_state` of `show servers state`
+CHECKED = 0x02  # and in `check_state`
 AGENT_ENABLED = 2  # CHK_ST_ENABLED of the agent check's state (src/check.c)
 
 
@@ -113,6 +114,14 @@ def _tell(runtime: Runtime, pool: str, wish: Wish, row: ServerRow) -> None:
         runtime.set_state(pool, wish.server, ServerState.MAINT)  # else it stays DOWN until its checks have passed again
     if wakes or not _state_met(wish, row):
         runtime.set_state(pool, wish.server, wish.state)
+    if wakes and _waits(runtime.server(pool, wish.server)):
+        runtime.set_health_up(pool, wish.server)
+
+
+def _waits(row: ServerRow | None) -> bool:
+    """With `init-state` (3.1 and later) a server that becomes ready is down until a check, and others are about to go out.
+    We have asked it ourselves before. One without checks of its own follows an agent, or the server that it tracks."""
+    return row is not None and row.state is ServerState.READY and row.op_state == STOPPED and bool(row.check_state & CHECKED)
 
 
 def unlike(wishes: Iterable[Wish], rows: dict[str, ServerRow]) -> Iterator[str]:

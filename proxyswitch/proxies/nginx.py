@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from proxyswitch.conf.nginx import chain, instant
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.conf.nginx.instant import InstantPool
+from proxyswitch.conf.nginx.tree import Document
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Pool, PoolChange, Problem, ProcessId
 from proxyswitch.proxies import nginx_find, nginx_flags, nginx_instant, nginx_master, nginx_pools, nginx_reload
-from proxyswitch.proxies.base import Adopting, Candidate, Closing, Left, NotTaken, Options, Seen
-from proxyswitch.proxies.nginx_master import Arguments
+from proxyswitch.proxies.base import Adopting, Candidate, Closing, Counter, Left, NotTaken, Options, Seen
+from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.system import files, proc, signals
 
 # A file that changed this short before the workers started (seconds) was read by them: start times count in 0.01 s.
@@ -28,10 +29,10 @@ class Nginx:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.conf, self.master = nginx_find.locate(options)
+        self.conf, self.master = self._locate(options)
         if options.mode not in ("", *MODES):
             raise UsageError(f"--mode {options.mode}: nginx has {' and '.join(MODES)}", next_step="leave --mode out")
-        self.options = options._replace(conf=self.conf)
+        self.options = self._found_by(options)
         self._config: Config | None = None
         self._test_seconds = 0.0
         self._watch = nginx_instant.Watch(self._processes)
@@ -46,6 +47,14 @@ class Nginx:
 
     # where it is
 
+    def _locate(self, options: Options) -> tuple[str, Master | None]:
+        """The main config, and the master that runs with it."""
+        return nginx_find.locate(options)
+
+    def _found_by(self, options: Options) -> Options:
+        """With what the same nginx is found again, by another run."""
+        return options._replace(conf=self.conf)
+
     def binary_file(self) -> str:
         """The nginx program. Raises UsageError, with how to install it."""
         if self.options.binary or not self.master:
@@ -55,6 +64,9 @@ class Nginx:
     @property
     def arguments(self) -> Arguments:
         return self.master.arguments if self.master else Arguments()
+
+    def near(self) -> bool:
+        return True
 
     def running(self) -> bool:
         return self.master is not None and proc.alive(self.master.process)
@@ -68,6 +80,14 @@ class Nginx:
         if theirs and theirs != ours:
             raise Failed(f"nginx (pid {pid}) runs in another network namespace: its connections cannot be counted from here")
         return [pid, *proc.children(pid)]
+
+    def file(self, name: str) -> str:
+        """A file that the config names, where it is found here."""
+        return name if name.startswith("/") else os.path.join(self.prefix(), name)
+
+    def prefix(self) -> str:
+        """The folder that the names of its own files start from."""
+        return nginx_master.prefix_of(self.binary_file(), self.arguments)
 
     # what it says
 
@@ -158,6 +178,14 @@ class Nginx:
         found = self.instant(pool)
         return nginx_gate.told(found.flags) if found else ""
 
+    def gates(self, pool: str) -> bool:
+        return self.instant(pool) is not None
+
+    def counter(self, pool: str, log: str) -> Counter | None:
+        from proxyswitch.proxies import nginx_counts
+
+        return nginx_counts.counter(self, pool, log)
+
     def trouble(self, pools: list[Pool]) -> list[Problem]:
         found = [self.instant(p.name) for p in pools if p.instant]
         return [problem for p in found if p for problem in nginx_instant.trouble(p)]
@@ -247,7 +275,7 @@ class Nginx:
         changed = {file.real: file.after for file in candidate.files}
         result = stage.test(changed, binary, self.arguments, candidate.verify)
         self._test_seconds = result.seconds
-        return nginx_stage.judge(result, stage, running=self.running())
+        return nginx_stage.judge(result, stage.own_names, running=self.running())
 
     def _not_loaded(self, name: str) -> list[Problem]:
         """Files of an instant pool that nginx may not have loaded: whether it looks at the flag is not known then."""
@@ -264,8 +292,14 @@ class Nginx:
         if not active:
             return []
         loaded = min(proc.started(p) for p in active) + CLOCK_SLACK
-        documents = (self._config or self.config()).documents.values()
-        return sorted(d.path for d in documents if files.modified(d.real) > loaded)
+        return sorted(d.path for d in self._documents() if self._modified(d.real) > loaded)
+
+    def _modified(self, real: str) -> float:
+        return files.modified(real)
+
+    def _documents(self) -> Iterable[Document]:
+        """The files of the config whose times can be known."""
+        return (self._config or self.config()).documents.values()
 
     def capture(self, candidate: Candidate) -> Any:
         return nginx_instant.capture(candidate) if _by_flag(candidate) else self._now()
@@ -276,9 +310,13 @@ class Nginx:
     def _now(self) -> Any:
         if not self.master or not self.running():
             return None
-        log = nginx_find.error_log(self._config or self.config(), self.binary_file(), self.arguments)
+        log = self._log()
         nginx_reload.check_generations(nginx_reload.workers(self.master.process), self.options.max_old_workers)
         return nginx_reload.as_data(nginx_reload.capture(self.master.process, log))
+
+    def _log(self) -> str:
+        """The error log, if it is a file."""
+        return nginx_find.error_log(self._config or self.config(), self.binary_file(), self.arguments)
 
     def make_way(self, pool: str, names: set[str] | None = None) -> None:
         """There is nothing beside the config."""
@@ -290,14 +328,18 @@ class Nginx:
         if _by_flag(candidate):
             nginx_instant.apply(candidate)
         else:
-            nginx_reload.reload(nginx_reload.from_data(token).master)
+            self._tell(nginx_reload.from_data(token).master)
+
+    def _tell(self, master: ProcessId) -> None:
+        """Tell that very master to read its config again."""
+        nginx_reload.reload(master)
 
     def prove(self, candidate: Candidate, token: Any) -> Any:
         return nginx_instant.prove(candidate) if _by_flag(candidate) else self._proven(token)
 
     def _proven(self, token: Any) -> Any:
         before = nginx_reload.from_data(token)
-        nginx_reload.prove(before, max(self.options.reload_timeout, 3 + 10 * self._test_seconds))
+        nginx_reload.prove(before, max(self.options.reload_timeout, 3 + 10 * self._test_seconds), self._tell)
         return [[p.pid, p.start] for p in before.active | before.old]
 
     def revert(self, pool: str, token: Any, *, applied: bool) -> None:  # noqa: ARG002  # a reload takes all
@@ -306,7 +348,7 @@ class Nginx:
             nginx_instant.revert(token)
             return
         now = self._now()
-        nginx_reload.reload(nginx_reload.from_data(now).master)
+        self._tell(nginx_reload.from_data(now).master)
         try:
             self._proven(now)
         except NotTaken:

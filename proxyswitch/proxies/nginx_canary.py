@@ -21,7 +21,7 @@ from proxyswitch.conf.nginx.instant import SLOTS, InstantPool
 from proxyswitch.conf.nginx.instant_log import Logs
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import Endpoint, Problem
-from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_log, nginx_master
+from proxyswitch.proxies import nginx_flags, nginx_instant, nginx_log
 from proxyswitch.proxies.base import Proxy
 from proxyswitch.proxies.nginx import Nginx
 from proxyswitch.proxies.nginx_flags import Flag
@@ -128,11 +128,7 @@ def _instant(proxy: Proxy, name: str) -> InstantPool:
 
 def _paths(proxy: Nginx, logs: Logs) -> list[str]:
     """The logs where nginx has them."""
-    return [path if os.path.isabs(path) else os.path.join(_prefix(proxy), path) for path in logs.paths]
-
-
-def _prefix(proxy: Nginx) -> str:
-    return nginx_master.prefix_of(proxy.binary_file(), proxy.arguments)
+    return [proxy.file(path) for path in logs.paths]
 
 
 def _follower(path: str, begun: Note | None) -> Follower:
@@ -161,11 +157,11 @@ def _slots(found: InstantPool) -> dict[str, str]:
     for slot in SLOTS:
         out[found.upstream(slot).name] = slot
         for line in found.lines(slot):
-            out |= dict.fromkeys(_spelled(line.server.endpoint), slot)
+            out |= dict.fromkeys(spelled(line.server.endpoint), slot)
     return out
 
 
-def _spelled(endpoint: Endpoint | None) -> list[str]:
+def spelled(endpoint: Endpoint | None) -> list[str]:
     """nginx logs what it connects to: a name that is looked up gives several addresses."""
     if endpoint is None or endpoint.path:
         return [str(endpoint)] if endpoint else []

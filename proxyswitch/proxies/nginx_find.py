@@ -8,7 +8,7 @@ from proxyswitch.conf.nginx import chain
 from proxyswitch.conf.nginx.chain import Config
 from proxyswitch.errors import UsageError
 from proxyswitch.proxies import nginx_master
-from proxyswitch.proxies.base import Options
+from proxyswitch.proxies.base import Options, Several
 from proxyswitch.proxies.nginx_master import Arguments, Master
 from proxyswitch.system import files
 
@@ -21,7 +21,9 @@ def locate(options: Options) -> tuple[str, Master | None]:
     confs = {os.path.realpath(conf_of(m)): m for m in found}
     if len(confs) > 1:
         listed = "; ".join(f"pid {m.process.pid} with {conf_of(m)}" for m in confs.values())
-        raise UsageError(f"several nginx run here: {listed}", next_step="name the config of yours with --nginx-conf")
+        choices = {conf_of(m): m.process.pid for m in confs.values()}
+        step = "name the config of yours with --nginx-conf"
+        raise Several(f"several nginx run here: {listed}", choices, next_step=step)
     for master in confs.values():
         return conf_of(master), master
     return nginx_master.conf_of(nginx_master.find_binary(options.binary), Arguments()), None

@@ -40,16 +40,16 @@ def make(folder: str, share: int) -> None:
 
     Raises UsageError or Failed when it cannot be made.
     """
-    _make_parents(folder)
+    make_folder(folder)
     files.clear(folder)
     for name in (Flag(0).target, Flag(BUCKETS).target):
         _fill(folder, name)
-    files.fill_folder(os.path.join(folder, OPEN), frozenset())
     set_link(folder, GREEN, Flag(share).target)
     set_link(folder, GATE, OPEN)
 
 
-def _make_parents(folder: str) -> None:
+def make_folder(folder: str) -> None:
+    """The folder itself, which nginx's workers can enter. Raises UsageError."""
     base = str(state.folder())
     try:
         if folder.startswith(base + os.sep):  # ours alone, but for the way to the flags
@@ -103,7 +103,7 @@ def link(folder: str, name: str) -> str:
 def set_link(folder: str, name: str, target: str) -> None:
     """Let the link name that target: one rename. Raises UsageError, Failed."""
     if not os.path.isdir(folder):  # somebody removed it: nginx sends all to blue since
-        _make_parents(folder)
+        make_folder(folder)
     if name == GREEN:
         _fill(folder, target)
     elif target == OPEN:

@@ -124,6 +124,8 @@ def prepare(candidate: Candidate) -> None:
     if links.closing:
         from proxyswitch.proxies import nginx_gate
 
+        if not os.path.isdir(links.folder):  # a pool that was generated, and never switched
+            nginx_flags.make_folder(links.folder)
         nginx_gate.forget(links.folder, links.gate)
         nginx_gate.make(links.folder, candidate.pool.name, links.closing)
 

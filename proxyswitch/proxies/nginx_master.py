@@ -6,11 +6,14 @@ import os
 import re
 import shutil
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxyswitch.errors import UsageError
 from proxyswitch.model import ProcessId
 from proxyswitch.system import proc
+
+if TYPE_CHECKING:  # it costs time at the start, which `get` need not spend
+    from proxyswitch.system.run import Result
 
 TITLE = "nginx: master process "
 PLACES = (
@@ -31,6 +34,7 @@ class Build(NamedTuple):
     pid: str
     error_log: str
     access_log: str
+    openssl: tuple[int, ...] = ()
 
 
 class Arguments(NamedTuple):
@@ -63,7 +67,13 @@ def build(binary: str) -> Build:
     """Ask the program. Raises UsageError when it does not answer as nginx does."""
     from proxyswitch.system.run import Command, run
 
-    result = run(Command((binary, "-V"), timeout=10))
+    return read_build(run(Command((binary, "-V"), timeout=10)), binary)
+
+
+def read_build(result: Result, binary: str) -> Build:
+    """What `nginx -V` said. Raises UsageError when that is not what nginx says."""
+    from proxyswitch.proxies import openssl
+
     version = re.search(r"nginx version: \S+?/([\d.]+)", result.err)
     if not result.ok or not version:
         raise UsageError(f"{binary} -V does not answer as nginx does: {result.reason()}", next_step=INSTALL)
@@ -74,6 +84,7 @@ def build(binary: str) -> Build:
         _option(result.err, "pid-path", "logs/nginx.pid"),
         _option(result.err, "error-log-path", "logs/error.log"),
         _option(result.err, "http-log-path", "logs/access.log"),
+        openssl.version(result.err),
     )
 
 
@@ -114,16 +125,20 @@ def masters() -> list[Master]:
 
 def master_at(pid: int) -> Master | None:
     """The master with that pid; None when the process is something else, or in a container."""
-    title = proc.title(pid)
-    if not title.startswith(TITLE):
+    process = titled(pid)
+    if process is None or not proc.sees_our_files(pid):
         return None
-    process = proc.identify(pid)
-    if process is None or proc.title(proc.parent(pid)).startswith(TITLE):
-        return None  # gone, or a child so young that it still carries its master's title
-    if not proc.sees_our_files(pid):
-        return None
-    program, arguments = parse_title(title)
+    program, arguments = parse_title(proc.title(pid))
     return Master(process, _binary(pid, program), _absolute(pid, arguments))
+
+
+def titled(pid: int) -> ProcessId | None:
+    """The process with that pid if it is an nginx master, in a container or not."""
+    if not proc.title(pid).startswith(TITLE):
+        return None
+    if proc.title(proc.parent(pid)).startswith(TITLE):
+        return None  # a child so young that it still carries its master's title
+    return proc.identify(pid)
 
 
 def _binary(pid: int, program: str) -> str:
@@ -150,6 +165,9 @@ def prefix_of(binary: str, arguments: Arguments) -> str:
 
 def conf_of(binary: str, arguments: Arguments) -> str:
     """The main config file as nginx was given it; a relative name counts from the prefix."""
-    if arguments.conf.startswith("/"):
-        return arguments.conf
-    return os.path.join(prefix_of(binary, arguments), arguments.conf or build(binary).conf)
+    return arguments.conf if arguments.conf.startswith("/") else conf_in(build(binary), arguments)
+
+
+def conf_in(built: Build, arguments: Arguments) -> str:
+    """The same for a program that was asked already."""
+    return os.path.join(arguments.prefix or built.prefix, arguments.conf or built.conf)

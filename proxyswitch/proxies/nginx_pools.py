@@ -35,8 +35,8 @@ def upstream(config: Config, name: str) -> Upstream:
     found = [u for u in pools.upstreams(config, plain) if context in ("", u.context)]
     _refuse_side(plain, config)
     if not found:
-        known = [u.name for u in pools.upstreams(config)]
-        raise no_pool(name, known, f"{config.main} and its includes", "it has no upstream at all")
+        known = [pool.name for pool in every(config)]
+        raise no_pool(name, known, f"{config.shown} and its includes", "it has no upstream at all")
     if len(found) > 1:
         places = ", ".join(f"{u.where} ({u.context})" for u in found)
         raise UsageError(

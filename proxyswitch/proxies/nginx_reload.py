@@ -8,6 +8,7 @@ and when old and new were seen side by side or an old one shutting down: that is
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from proxyswitch import durations, polling
@@ -21,6 +22,7 @@ OLD_WORKER = "nginx: worker process is shutting down"
 EPILOGUE = GIVEN_UP = "still could not bind()"  # the log says before it which address, and why
 # Once the master has logged a refusal it may still be about to take the reload: [emerg] can also mean a detail.
 REFUSED_GRACE = 1.0
+UNREAD = "; its log could not be read"
 
 
 class Workers(NamedTuple):
@@ -64,16 +66,17 @@ def reload(master: ProcessId) -> None:
         raise NotTaken(f"the nginx master {master.pid} is gone: it ended before it could be told to reload")
 
 
-def prove(before: Generation, timeout: float) -> None:
+def prove(before: Generation, timeout: float, again: Callable[[ProcessId], None] = reload) -> None:
     """Wait until the reload has taken effect. Raises NotTaken, with what nginx logged about it.
 
-    `timeout` in seconds: the master retries a port that is in use for 2.5 s, so less than 3 s would be too early.
+    `timeout` in seconds: the master retries a port that is in use for 2.5 s, so less than 3 s would be too early. `again`
+    tells the master once more, where what was seen is no proof.
     """
     verdict = _watch(before, timeout)
     if verdict == "unclear":  # all old ones vanished at once: a crash looks like that too, so do it once more
-        again = capture(before.master, before.log)
-        reload(before.master)
-        verdict = _watch(again, timeout)
+        between = capture(before.master, before.log)
+        again(before.master)
+        verdict = _watch(between, timeout)
     if verdict != "taken":
         raise not_taken(before, timeout)
 
@@ -129,7 +132,7 @@ def _logged(before: Generation) -> str:
     reasons = emergencies(before)
     if reasons:
         return ": " + reasons[-1]
-    return f"; its log says nothing about it ({before.log})" if before.log else "; its log could not be read"
+    return f"; its log says nothing about it ({before.log})" if before.log else UNREAD
 
 
 def emergencies(before: Generation) -> list[str]:
@@ -147,7 +150,8 @@ def _emergency_lines(before: Generation, level: str) -> list[str]:
         text = files.read_from(before.log, before.log_size).decode("utf-8", "replace")
     except OSError:
         return []
-    return [line for line in text.splitlines() if f"{level} {before.master.pid}#" in line]
+    number = proc.inner_pid(before.master.pid) or before.master.pid
+    return [line for line in text.splitlines() if f"{level} {number}#" in line]
 
 
 def draining(processes: list[ProcessId]) -> Left | None:

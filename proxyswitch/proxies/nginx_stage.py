@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from proxyswitch.conf.nginx.chain import Config, candidates
@@ -25,10 +25,15 @@ TIMEOUT = 120.0
 
 def command(binary: str, conf: str, arguments: Arguments) -> Command:
     """`nginx -t` on that file, with the arguments of the running master."""
-    argv = [binary, "-t", "-c", conf]
+    return Command(words(binary, ("-t",), conf, arguments), timeout=TIMEOUT)
+
+
+def words(binary: str, what: tuple[str, ...], conf: str, arguments: Arguments) -> tuple[str, ...]:
+    """nginx asked for `what`, with the arguments of the running master."""
+    argv = [binary, *what, "-c", conf]
     for option, value in (("-p", arguments.prefix), ("-g", arguments.globals), ("-e", arguments.error_log)):
         argv += [option, value] if value else []
-    return Command(tuple(argv), timeout=TIMEOUT)
+    return tuple(argv)
 
 
 class Stage:
@@ -65,17 +70,29 @@ class Stage:
 
 _PLACE = re.compile(r"^(.*) in (\S+):(\d+)$")
 # on its own, or as a line of the error log, where that is stderr
-_LEVEL = re.compile(r"^(?:nginx: |[\d/]+ [\d:]+ )\[(emerg|alert|crit|error)\] (?:\d+#\d+: )?")
+_LEVEL = re.compile(r"^(?:nginx: |[\d/]+ [\d:]+ )\[(emerg|alert|crit|error|warn)\] (?:\d+#\d+: )?")
 
 
-def judge(result: Result, stage: Stage, *, running: bool) -> list[Problem]:
+def messages(result: Result) -> Iterator[tuple[str, str]]:
+    """What nginx itself said: each level with its text, without nginx's name and the time."""
+    for line in result.err.splitlines():
+        if found := _LEVEL.match(line):
+            yield found[1], line[found.end() :]
+
+
+def sayings(result: Result) -> list[str]:
+    """Its errors alone."""
+    return [text for level, text in messages(result) if level != "warn"]
+
+
+def judge(result: Result, own_names: Callable[[str], str], *, running: bool) -> list[Problem]:
     """Accept nginx's verdict, or raise Rejected with its message at the person's own file and line."""
     if result.ok:
         return []
-    said = [_LEVEL.sub("", line) for line in result.err.splitlines() if _LEVEL.match(line)]
+    said = sayings(result)
     if not running and _only_permission(result, said):
         return [Problem("nginx tested the syntax only: it may not open all of its files as this user", said[-1])]
-    raise rejected(stage.own_names(said[-1] if said else (result.err.strip() or result.reason())))
+    raise rejected(own_names(said[-1] if said else (result.err.strip() or result.reason())))
 
 
 def _only_permission(result: Result, said: list[str]) -> bool:

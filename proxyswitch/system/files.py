@@ -118,6 +118,15 @@ def overwrite(real: str, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def rewrite(real: str, data: bytes, token: str) -> None:
+    """Replace a person's file as a whole, with its mode, owner and attributes; a mount point is written over where it is.
+
+    Raises UsageError without permission, Failed on a full disk.
+    """
+    if not commit(prepare(real, data, token), real):
+        overwrite(real, data)
+
+
 def is_torn(data: bytes, before: bytes, after: bytes) -> bool:
     """True when `data` is what a killed `overwrite` of `before` by `after` leaves: one's head, the other's tail."""
     head = len(os.path.commonprefix([data, after]))  # noqa: RUF071  # bytes, not paths
@@ -144,12 +153,31 @@ def replace(path: str | Path, data: bytes, mode: int = 0o600) -> None:
     try:
         remove(temp)
         write_new(temp, data, mode)
+        os.chmod(temp, mode)  # the umask must not bar those who are to read it
         os.replace(temp, real)
         sync_folder(os.path.dirname(real))
     except OSError as error:
         with contextlib.suppress(OSError):
             remove(temp)
         raise _explain(error, real) from error
+
+
+def create(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that must not be there yet, whole or not at all. Raises UsageError when it is, Failed otherwise."""
+    temp = temp_name(os.path.abspath(path), "new")
+    try:
+        remove(temp)
+        write_new(temp, data, mode)
+        os.chmod(temp, mode)
+        os.link(temp, path)  # which does not write over anything, as a rename would
+        sync_folder(os.path.dirname(temp))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already") from None
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            remove(temp)
 
 
 def relink(link: str, target: str) -> None:

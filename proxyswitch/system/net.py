@@ -147,16 +147,40 @@ def listeners(endpoint: Endpoint) -> list[int]:
 
 def _listening_inodes(endpoint: Endpoint) -> Iterator[str]:
     if endpoint.path:
-        for line in _lines("/proc/net/unix"):
-            words = line.split(maxsplit=7)
-            if len(words) == 8 and words[7] == endpoint.path and words[3] == "00010000":
-                yield words[6]
+        yield from (inode for path, inode in unix_listeners() if path == endpoint.path)
         return
     hosts = addresses(endpoint.host)
     hosts |= {ANY6} if hosts and all(":" in host for host in hosts) else {ANY4, ANY6}
     for row in _tcp_rows(LISTEN):
         if row.local[1] == endpoint.port and row.local[0] in hosts:
             yield row.inode
+
+
+def tcp_listeners() -> Iterator[tuple[tuple[str, int], str]]:
+    """Each listening TCP socket: its address, and its inode."""
+    return ((row.local, row.inode) for row in _tcp_rows(LISTEN))
+
+
+def unix_listeners() -> Iterator[tuple[str, str]]:
+    """Each listening unix socket: its path, and its inode."""
+    for line in _lines("/proc/net/unix"):
+        words = line.split(maxsplit=7)
+        if len(words) == 8 and words[3] == "00010000":
+            yield words[7], words[6]
+
+
+def is_ours(host: str) -> bool:
+    """True when that name or address is one of this machine."""
+    import socket
+
+    for address in addresses(host):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.bind((address, 0))
+            except OSError:
+                continue
+            return True
+    return False
 
 
 def is_listening(endpoint: Endpoint) -> bool:

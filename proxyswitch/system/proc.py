@@ -54,9 +54,21 @@ def title(pid: int) -> str:
     return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "surrogateescape").strip()
 
 
+def words(pid: int) -> tuple[str, ...]:
+    """The command line, word for word; a process that has given itself a title shows that as one word, or few."""
+    data = _read(pid, "cmdline").rstrip(b"\0")
+    return tuple(word.decode("utf-8", "replace") for word in data.split(b"\0")) if data else ()
+
+
 def parent(pid: int) -> int:
     fields = stat(pid)
     return int(fields[1]) if fields else 0
+
+
+def inner_pid(pid: int) -> int:
+    """The number that it has itself, as one in a container has another one than we see; 0 for a process that is gone."""
+    row = next((line for line in _read(pid, "status").splitlines() if line.startswith(b"NSpid:")), b"")
+    return int(row.split()[-1]) if row else 0
 
 
 def group(pid: int) -> int:
@@ -97,6 +109,20 @@ def group_members(pgid: int) -> list[ProcessId]:
     return [p for p in found if p]
 
 
+def tree(pid: int) -> list[int]:
+    """The process, all that descend from it, and all of the session that it leads, in one look at all processes."""
+    rows = {other: fields for other in pids() if (fields := stat(other)) and fields[0] not in (b"Z", b"X")}
+    if pid not in rows:
+        return []
+    found = [pid, *(p for p, row in rows.items() if int(row[3]) == pid != p)]
+    below: dict[int, list[int]] = {}
+    for other, row in rows.items():
+        below.setdefault(int(row[1]), []).append(other)
+    for other in found:  # which grows meanwhile
+        found += [p for p in below.get(other, ()) if p not in found]
+    return found
+
+
 def environment(pid: int) -> dict[str, str]:
     """The environment that it was started with; empty where we may not read it."""
     pairs = (entry.partition(b"=") for entry in _read(pid, "environ").split(b"\0") if entry)
@@ -110,11 +136,21 @@ def with_environment(key: str, value: str) -> list[ProcessId]:
     return [p for p in found if p]
 
 
+def cgroup(pid: int) -> str:
+    """The control groups that it is in, as /proc/PID/cgroup lists them; empty for a process that is gone."""
+    return _read(pid, "cgroup").decode("utf-8", "replace")
+
+
 def link(pid: int, name: str) -> str:
     """What /proc/PID/NAME (exe, cwd, root, ns/mnt) points to; empty where we may not know."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/{name}")
     return ""
+
+
+def mounts(pid: int) -> str:
+    """What is mounted where it sees it, as /proc/PID/mountinfo lists it; empty where we may not know."""
+    return _read(pid, "mountinfo").decode("utf-8", "surrogateescape")
 
 
 def sees_our_files(pid: int) -> bool:
@@ -130,6 +166,12 @@ def sees_our_files(pid: int) -> bool:
     except OSError:
         return False
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def shares_network(pid: int) -> bool:
+    """True when it is known to have the network that we have."""
+    theirs = link(pid, "ns/net")
+    return theirs != "" and theirs == link(os.getpid(), "ns/net")
 
 
 def owner(pid: int) -> int | None:

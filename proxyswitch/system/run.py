@@ -7,22 +7,28 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from proxyswitch.errors import Failed, UsageError
 from proxyswitch.model import ProcessId
-from proxyswitch.system import clock, proc
+from proxyswitch.system import clock, proc, signals
+
+Tick = Callable[[float], None]
+TICK_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run. `timeout` in seconds; `env` is added to ours; output is kept as text."""
+    """What to run. `timeout` in seconds; `env` is added to ours; `input` is what it reads. Output is kept as text, or
+    thrown away where it is `quiet`: then what it leaves running cannot hold us by it."""
 
     argv: tuple[str, ...]
     timeout: float = 60.0
     cwd: str | None = None
     env: Mapping[str, str] | None = None
+    input: bytes | None = None
+    quiet: bool = False
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
@@ -60,6 +66,10 @@ def ending(code: int) -> str:
     return f"was ended by signal {-code} ({name})"
 
 
+def no_tick(_seconds: float) -> None:
+    """A tick that nobody hears."""
+
+
 class Running:
     """A command that was started and is not waited for yet."""
 
@@ -68,13 +78,15 @@ class Running:
         self.begun = clock.now()
         self.process = start(command)
 
-    def finish(self) -> Result:
-        """Wait for the end, at most until the time limit; then its whole process group is killed."""
-        limit = max(0.0, self.begun + self.command.timeout - clock.now())
+    def finish(self, tick: Tick = no_tick) -> Result:
+        """Wait for the end, at most until the time limit; then its whole process group is killed.
+
+        `tick` is called every ten seconds, with the seconds since the start.
+        """
         timed_out = False
         with self.process:  # closes the pipes and reaps it, however this ends
             try:
-                out, err = self.process.communicate(timeout=limit)
+                out, err = self.output(tick)
             except subprocess.TimeoutExpired:
                 timed_out = True
                 self.kill()
@@ -84,6 +96,18 @@ class Running:
                 raise
         return Result(self.process.returncode, _text(out), _text(err), clock.now() - self.begun, timed_out)
 
+    def output(self, tick: Tick) -> tuple[bytes, bytes]:
+        """All that it writes until its end. Raises TimeoutExpired; what was written by then is not lost."""
+        end = self.begun + self.command.timeout
+        while True:
+            left = max(0.0, end - clock.now())
+            try:
+                return self.process.communicate(timeout=min(left, TICK_EVERY))
+            except subprocess.TimeoutExpired:
+                if left <= TICK_EVERY:
+                    raise
+            tick(clock.now() - self.begun)
+
     def rest(self) -> tuple[bytes, bytes]:
         """What was written before it was killed. A daemon that left the group may hold the pipes open for ever."""
         try:
@@ -92,33 +116,68 @@ class Running:
             return late.output or b"", late.stderr or b""
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        kill(self.process)
+
+
+def kill(leader: subprocess.Popen[bytes]) -> None:
+    """Kill a command that `start` started, and all of its process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
 
 
 def start(command: Command) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own. Raises UsageError when there is no such program."""
+    """Start a command in a process group of its own. Raises UsageError when there is no such program.
+
+    A signal that comes meanwhile is heard when it has started: it is killed then, since nobody would know of it.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        with signals.uninterrupted():
+            child = _popen(command)
+    except BaseException:
+        if child:
+            with child:
+                kill(child)
+        raise
+    return child
+
+
+def _popen(command: Command) -> subprocess.Popen[bytes]:
+    output = subprocess.DEVNULL if command.quiet else subprocess.PIPE
+    given = subprocess.DEVNULL if command.input is None else _file_of(command.input)
     try:
         return subprocess.Popen(
             command.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=given,
+            stdout=output,
+            stderr=output,
             cwd=command.cwd,
             env={**os.environ, **command.env} if command.env else None,
             start_new_session=True,
         )
-    except OSError as error:
-        raise UsageError(f"cannot run {command}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a ValueError for a word with a NUL in it
+        raise UsageError(f"cannot run {command}: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        if given >= 0:
+            os.close(given)
 
 
-def run(command: Command) -> Result:
-    """Run a command to its end."""
-    return Running(command).finish()
+def _file_of(data: bytes) -> int:
+    """A file in memory with that text: it is there at once, whoever reads it and whenever, and never on a disk."""
+    fd = os.memfd_create("input")
+    with open(fd, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def run(command: Command, tick: Tick = no_tick) -> Result:
+    """Run a command to its end; `tick` is called every ten seconds, with the seconds since its start."""
+    return Running(command).finish(tick)
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -101,7 +102,7 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {s: signal.getsignal(s) for s in STOPPING}
+    before = {s: signal.getsignal(s) for s in STOPPING} if _heard_here() else {}
     for signum, known in before.items():
         if known is not signal.SIG_IGN:
             signal.signal(signum, handler)
@@ -110,6 +111,11 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
     finally:
         for signum, known in before.items():
             signal.signal(signum, known)
+
+
+def _heard_here() -> bool:
+    """Python runs handlers in the main thread alone, and they can be set there alone."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _interrupt(signum: int, _frame: FrameType | None) -> None:

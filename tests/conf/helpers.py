@@ -35,7 +35,7 @@ def write(folder: Path, files: dict[str, bytes]) -> str:
 
 def loaded(data: bytes) -> chain.Config:
     """A config of one file that exists nowhere."""
-    return chain.load(MAIN, lambda _path: data)
+    return chain.load(MAIN, chain.Names(lambda _path: data))
 
 
 def pool(config: chain.Config, name: str, context: str = "http") -> Upstream:

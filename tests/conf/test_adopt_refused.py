@@ -262,7 +262,8 @@ def test_one_file_that_would_have_to_be_two(name: str, adopted: Adopter) -> None
 
 
 def test_a_pass_outside_of_any_location() -> None:
-    config = chain.load("/x/nginx.conf", lambda _: b"upstream app { server a:1; server b:1 down; } proxy_pass http://app;")
+    text = b"upstream app { server a:1; server b:1 down; } proxy_pass http://app;"
+    config = chain.load("/x/nginx.conf", chain.Names(lambda _: text))
     with pytest.raises(Refused, match=r'/x/nginx\.conf:1: "proxy_pass" stands in no location'):
         adopt.adopt(config, wanted_of())
 

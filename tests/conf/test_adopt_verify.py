@@ -61,7 +61,8 @@ def test_anything_else_does_not(old: str, new: str, message: str) -> None:
 
 
 def test_another_file_is_no_surprise_either() -> None:
-    config = chain.load("/x/nginx.conf", lambda name: b"include more;" if name.endswith(".conf") else TEXT.encode())
+    read = chain.Names(lambda name: b"include more;" if name.endswith(".conf") else TEXT.encode())
+    config = chain.load("/x/nginx.conf", read)
     with pytest.raises(UnintendedEdit, match="which files are included"):
         adopt.verify(config, loaded(TEXT.encode()), wanted_of())
 

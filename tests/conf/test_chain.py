@@ -108,7 +108,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         raise PermissionError
 
     with pytest.raises(UsageError, match="permission denied") as error:
-        chain.load(main, forbidden)
+        chain.load(main, chain.Names(forbidden))
     assert "run it as" in error.value.next_step
 
 

@@ -114,7 +114,7 @@ def both(fixture: str, name: str, wanted: PoolChange, context: str = "http") -> 
         real = str(Path(path).resolve())
         return after[real] if real in after else Path(path).read_bytes()
 
-    verify(before, chain.load(main, read), upstream, wanted)
+    verify(before, chain.load(main, chain.Names(read)), upstream, wanted)
     return [referee.check(upstream, real, data, wanted) for real, data in after.items()]
 
 

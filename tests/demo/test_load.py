@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-import struct
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
 from proxyswitch.demo.load import COLUMNS, MAX_ERRORS, Load, Summary
 from proxyswitch.model import Endpoint
 from proxyswitch.polling import until
+from tests.load import servers
 from tests.ports import free_port
 
 from . import LONG, running
@@ -26,58 +25,22 @@ Script = Callable[[int], bytes | None]
 CLOSE = b"<close>"
 
 
-class Server:
-    """A server of the test's own that counts requests over all connections."""
+class Server(servers.Server):
+    """One that counts requests over all connections."""
 
     def __init__(self, script: Script, *, reset: bool = False) -> None:
         self.script, self.reset, self.requests = script, reset, 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.address = Endpoint("127.0.0.1", self.listener.getsockname()[1])
-        self.open: list[socket.socket] = []
-        self.threads = [threading.Thread(target=self._accept)]
-        self.threads[0].start()
+        super().__init__(self._talk, None)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.open.append(sock)
-            self.threads.append(threading.Thread(target=self._serve, args=(sock,)))
-            self.threads[-1].start()
-
-    def _serve(self, sock: socket.socket) -> None:
+    def _talk(self, sock: socket.socket) -> None:
         number = 0
-        with sock:
-            while _read_head(sock):
-                number, self.requests = number + 1, self.requests + 1
-                answer = self.script(number)
-                if answer is None and self.reset:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                if answer is None or not _answer(sock, answer):
-                    return
-
-    def close(self) -> None:
-        for sock in (self.listener, *self.open):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for thread in list(self.threads):
-            thread.join(LONG)
-
-
-def _read_head(sock: socket.socket) -> bool:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        try:
-            more = sock.recv(65536)
-        except OSError:
-            return False
-        if not more:
-            return False
-        data += more
-    return True
+        while servers.read_head(sock):
+            number, self.requests = number + 1, self.requests + 1
+            answer = self.script(number)
+            if answer is None and self.reset:
+                servers.reset_at_close(sock)
+            if answer is None or not _answer(sock, answer):
+                return
 
 
 def _answer(sock: socket.socket, answer: bytes) -> bool:
@@ -246,7 +209,7 @@ def test_a_unix_socket(tmp_path: object) -> None:
         with only(Endpoint(path=path), closing=1) as load:
             sock, _ = listener.accept()
             with sock:
-                assert _read_head(sock)
+                assert servers.read_head(sock)
                 sock.sendall(OK % b"1")
             wait(load, lambda seen: seen.by_version == {"1": 1})
             listener.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from proxyswitch.model import Endpoint
 from proxyswitch.system import net
+from tests.e2e import support
 from tests.e2e.support import Bench, bench, eventually
 from tests.load import APP
 from tests.load.mixed import Mixed
@@ -18,29 +19,13 @@ from tests.load.records import Answered
 from tests.load.tls import certificate
 from tests.ports import free_port
 
-CONF = """\
-{user}worker_processes 2;
-pid nginx.pid;
-error_log error.log notice;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
-    include pools.conf;
-    server {{
-        listen 127.0.0.1:{port};
+TLS = """\
         listen 127.0.0.1:TLS ssl http2;
         ssl_certificate FOLDER/cert.pem;
         ssl_certificate_key FOLDER/key.pem;
         location / {{
-            proxy_pass http://app_backend;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-        }}
-    }}
-}}
 """
+CONF = support.CONF.replace("        location / {{\n", TLS)
 KINDS = {"busy", "close", "idle", "long", "upload"}
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,30 @@ def test_standard_input_is_empty_and_the_group_its_own() -> None:
     assert group == pid
 
 
+def sh_of(script: str, data: bytes) -> Result:
+    return run.run(Command(("/bin/sh", "-c", script), input=data))
+
+
+def test_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"ab\n" * 100_000  # more than a pipe holds
+    assert sh_of("wc -c", data).out == "300000\n"
+    assert sh_of("cat; echo end", b"").out == "end\n"
+    assert sh_of("exec true", data).ok  # who does not read it has not failed
+    monkeypatch.setattr(run, "TICK_EVERY", 0.05)
+    ticks: list[float] = []
+    assert run.run(Command(("/bin/sh", "-c", "sleep 0.3; wc -c"), input=data), ticks.append).out == "300000\n"
+    assert ticks
+
+
+def test_quiet_output_is_thrown_away_and_a_daemon_does_not_hold_us(tmp_path: Path) -> None:
+    script = f"echo out; echo err >&2; sleep 600 & echo $! > {tmp_path}/pid; exit 3"
+    done = run.run(Command(("/bin/sh", "-c", script), quiet=True))
+    try:
+        assert (done.code, done.out, done.err, done.timed_out) == (3, "", "", False)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
 def test_environment_is_added_to_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OURS", "1")
     done = run.run(Command(("/bin/sh", "-c", "echo $OURS $THEIRS; pwd -P"), env={"THEIRS": "2"}, cwd=str(tmp_path)))
@@ -54,6 +80,8 @@ def test_environment_is_added_to_ours(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_missing_program() -> None:
     with pytest.raises(UsageError, match="cannot run /no/such 'a b': No such file or directory"):
         run.run(Command(("/no/such", "a b")))
+    with pytest.raises(UsageError, match=r"cannot run .*null byte"):
+        run.run(Command(("echo", "\0")))
 
 
 def test_the_time_limit_kills_the_whole_group() -> None:
@@ -136,3 +164,24 @@ def test_spawn_of_what_ends_at_once_can_be_told(tmp_path: Path) -> None:
     process = run.spawn(run.Detached(("/bin/false",), {}, str(tmp_path / "log")))
     assert isinstance(process, ProcessId)
     assert eventually(lambda: run.reap(process.pid) == 1)
+
+
+def test_a_signal_while_a_command_starts_kills_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    popen = run._popen
+
+    def interrupted(command: Command) -> subprocess.Popen[bytes]:
+        child = popen(command)
+        begun.append(child.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return child
+
+    monkeypatch.setattr(run, "_popen", interrupted)
+    with pytest.raises(Interrupted), signals.interruptible():
+        run.start(Command(("sleep", "600")))
+    assert gone(begun[0])
+
+
+def test_a_command_can_be_started_by_any_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(sh, "echo 1").result().out == "1\n"

@@ -18,10 +18,11 @@ from proxyswitch.conf.text import position
 from proxyswitch.errors import ConfigError
 from proxyswitch.model import Where
 
-# Every section of HAProxy 2.0 to 3.3 (`cfg_register_section` in src/).
+# Every section of HAProxy 2.0 to 3.3 (`cfg_register_section` in src/), and those that modules of HAProxy Enterprise add.
 SECTIONS = frozenset(
     b"acme backend cache crt-store defaults fcgi-app frontend global http-errors listen log-forward log-profile mailers"
-    b" namespace_list peers program resolvers ring traces userlist".split()
+    b" namespace_list peers program resolvers ring traces userlist"
+    b" botmgmt-profile captcha dynamic-update rhi-bgp udp-lb waf-global waf-profile".split()
 )
 HASH, BACKSLASH = b"#\\"
 _CARE = b"\"'\\\r"

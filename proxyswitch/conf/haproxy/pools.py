@@ -6,6 +6,7 @@ A section inherits from the `defaults` section that stands last before it, or fr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -98,10 +99,10 @@ def backends(config: Config, name: str = "") -> list[Backend]:
     return [b for b in found if b.name == name] if name else list(found)
 
 
-def _backends(config: Config) -> list[Backend]:
+def inheriting(config: Config) -> Iterator[tuple[Document, Section, Inherited]]:
+    """Every section with a name that takes something from a defaults section, and what it takes."""
     latest = Inherited()
     named: dict[str, Inherited] = {}
-    found: list[Backend] = []
     for document, section in config.sections(b"defaults", *PROXIES):
         words = document.text(section.head)
         parent = _parent(words, named)
@@ -109,8 +110,15 @@ def _backends(config: Config) -> list[Backend]:
             latest = _settled(document, section, parent or Inherited())
             if len(words) > 1 and words[1] != "from":
                 named[words[1]] = latest
-        elif section.keyword in POOLS and len(words) > 1:
-            found += _backend(document, section, words[1], parent or latest)
+        elif len(words) > 1:
+            yield document, section, parent or latest
+
+
+def _backends(config: Config) -> list[Backend]:
+    found: list[Backend] = []
+    for document, section, parent in inheriting(config):
+        if section.keyword in POOLS:
+            found += _backend(document, section, document.argument(section.head), parent)
     return found
 
 

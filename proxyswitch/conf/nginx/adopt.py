@@ -116,10 +116,10 @@ def _pass(draft: Draft, form: Form, item: Pass, *, raw: bool) -> None:
     """The variable in the place of the name; with `raw`, what stands for the client's own spelling of the URI behind it."""
     node, (start, end) = item.node, item.node.directive.words[1]
     data, span = node.document.data, Span(node.directive.start, node.directive.end)
-    end_of = f"${form.variable}_raw" if raw and item.kind == "proxy_pass" else ""
     scheme = f"{item.scheme}://" if item.scheme else ""
     quote = data[start : start + 1].decode() if data[start : start + 1] in (b'"', b"'") else ""
-    word = f"{quote}{scheme}${form.variable}_slot{end_of}{quote}".encode()
+    goes = adopt_form.pass_word(form._replace(raw=raw and item.kind == "proxy_pass"))
+    word = f"{quote}{scheme}{goes}{quote}".encode()
     draft.put(node, span, data[span.start : start] + word + data[end : span.end])
 
 

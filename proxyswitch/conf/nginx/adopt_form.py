@@ -144,8 +144,14 @@ def is_top(name: str, args: Sequence[str]) -> bool:
     return name == "if" and args[:1] == ("(-e",) and bool(_TOP_TEST.match(args[-1]))
 
 
-def gate(form: Form, access: Sequence[str] = ()) -> list[str]:
-    """The locations at the end of a server block; `access` lets all see the page where the server keeps some out."""
+def pass_word(form: Form) -> str:
+    """What a pass names: the slot that serves, and behind it, for `proxy_pass`, the client's own spelling of the URI."""
+    return f"${form.variable}_slot{f'${form.variable}_raw' if form.raw else ''}"
+
+
+def gate(form: Form, page: Sequence[str] = ()) -> list[str]:
+    """The locations at the end of a server block; `page` is what the one with the page needs besides: where the server keeps
+    some people out, it lets all see it."""
     return [
         "",
         f"# proxyswitch: requests for {form.pool} end here while it is closed; those that are allowed go back",
@@ -155,7 +161,7 @@ def gate(form: Form, access: Sequence[str] = ()) -> list[str]:
         "\treturn 503;",
         "}",
         f"location = /.proxyswitch/{form.pool}.html {{",
-        *(f"\t{line}" for line in _page(form, access)),
+        *(f"\t{line}" for line in _page(form, page)),
         "}",
         f"location = /.proxyswitch/{form.pool}.check {{",
         *(f"\t{line}" for line in _check(form)),
@@ -184,11 +190,11 @@ def _sets(variable: str, *values: str) -> str:
     return " ".join(f"set ${variable}_net{n} {value};" for n, value in enumerate(values, 1)) + " }"
 
 
-def _page(form: Form, access: Sequence[str]) -> list[str]:
+def _page(form: Form, more: Sequence[str]) -> list[str]:
     v = form.variable
     return [
         "internal;",
-        *access,
+        *more,
         f"root {form.flags}/gate;",
         "default_type text/html;",
         f'set ${v}_retry "";',

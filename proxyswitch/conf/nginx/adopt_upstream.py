@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from proxyswitch.conf.nginx import adopt_place
 from proxyswitch.conf.nginx.adopt_slots import SLOTS, Slots
@@ -144,11 +144,12 @@ def _new(slots: Slots, pool: str) -> list[str]:
     """Lines for addresses that the pool has no line for; what the first live line says beside its address holds for them."""
     model = next(line for line in slots.slot(slots.active).lines if line.server.live)
     params = [arg for arg in model.document.text(model.directive)[1:] if not arg.startswith("max_fails=")]
-    return [
-        " ".join(["server", address, *params, *(["backup"] if slot != pool else []), "max_fails=0"]) + ";"
-        for slot in SLOTS
-        for address in slots.slot(slot).new
-    ]
+    return [server_line(address, params, own=slot == pool) for slot in SLOTS for address in slots.slot(slot).new]
+
+
+def server_line(address: str, params: Iterable[str] = (), *, own: bool) -> str:
+    """A server of a pool in instant mode; those of the other slot are its backups."""
+    return " ".join(["server", address, *params, *([] if own else ["backup"]), "max_fails=0"]) + ";"
 
 
 def _timeout(pool: Node) -> list[str]:

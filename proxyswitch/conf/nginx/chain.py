@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,27 @@ from proxyswitch.errors import ConfigError, UsageError
 from proxyswitch.model import Where
 
 Reader = Callable[[str], bytes]
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a config file. Raises OSError."""
+    with open(path, "rb") as file:  # pathlib costs start-up time on the path of `get`
+        return file.read()
+
+
+class Names(NamedTuple):
+    """What the names in a config lead to: files of this machine, or those of a container.
+
+    `real` gives the name under which a file can be edited, all links resolved; `shown` the one that a person knows.
+    """
+
+    read: Reader = read_file
+    real: Callable[[str], str] = os.path.realpath
+    glob: Callable[[str], Iterable[str]] = glob.glob
+    shown: Callable[[str], str] = str
+
+
+HERE = Names()
 
 
 class Include(NamedTuple):
@@ -46,6 +67,7 @@ class Config:
     """A main file with all that it includes; `documents` are keyed by real path."""
 
     main: str
+    names: Names = HERE
     documents: dict[str, Document] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
@@ -58,7 +80,12 @@ class Config:
 
     @property
     def root(self) -> Document:
-        return self.documents[os.path.realpath(self.main)]
+        return self.documents[self.names.real(self.main)]
+
+    @property
+    def shown(self) -> str:
+        """The main file as a person knows it."""
+        return self.names.shown(self.main)
 
     def upstreams(self) -> Iterator[tuple[Visit, Directive]]:
         """Every upstream block with the visit that reaches it: once for each way in which it is reached."""
@@ -67,15 +94,9 @@ class Config:
                 yield visit, directive
 
 
-def read_file(path: str) -> bytes:
-    """The bytes of a config file. Raises OSError."""
-    with open(path, "rb") as file:  # pathlib costs start-up time on the path of `get`
-        return file.read()
-
-
 def load(
     main: str,
-    read: Reader = read_file,
+    names: Names = HERE,
     known: Mapping[str, Document] | None = None,
     replaced: Mapping[str, bytes] | None = None,
 ) -> Config:
@@ -86,16 +107,16 @@ def load(
     itself, UsageError for what cannot be read.
     """
     # abspath, not realpath: the conf prefix is the folder of the name that nginx was given, link or not
-    loader = _Loader(Config(os.path.abspath(main)), read, known or {}, replaced or {})
+    loader = _Loader(Config(os.path.abspath(main), names), known or {}, replaced or {})
     name = loader.config.main
-    loader.visit(name, os.path.realpath(name), Visit(Document(b"", ""), ()), None)
+    loader.visit(name, names.real(name), Visit(Document(b"", ""), ()), None)
     return loader.config
 
 
 class _Loader:
-    def __init__(self, config: Config, read: Reader, known: Mapping[str, Document], replaced: Mapping[str, bytes]) -> None:
+    def __init__(self, config: Config, known: Mapping[str, Document], replaced: Mapping[str, bytes]) -> None:
         self.config = config
-        self.read = read
+        self.names = config.names
         self.known = known
         self.replaced = replaced
         self.stack: list[str] = []
@@ -120,22 +141,23 @@ class _Loader:
 
     def parsed(self, real: str, name: str, source: Where | None) -> Document:
         if real in self.replaced:
-            document = parse(self.replaced[real], name)
+            document = parse(self.replaced[real], self.names.shown(name))
         elif real in self.known:
             return self.known[real]
         else:
-            document = parse(self.bytes_of(name, source), name)
+            document = parse(self.bytes_of(name, source), self.names.shown(name))
         document.real = real
         return document
 
     def bytes_of(self, name: str, source: Where | None) -> bytes:
         included = f" (included at {source})" if source else ""
         try:
-            return self.read(name)
+            return self.names.read(name)
         except PermissionError:
-            raise UsageError(f"{name}: permission denied{included}", next_step="run it as a user who may read it") from None
+            what = f"{self.names.shown(name)}: permission denied{included}"
+            raise UsageError(what, next_step="run it as a user who may read it") from None
         except OSError as error:
-            raise UsageError(f"{name}: {error.strerror}{included}") from None
+            raise UsageError(f"{self.names.shown(name)}: {error.strerror}{included}") from None
 
     def follow(self, visit: Visit, directive: Directive) -> None:
         document = visit.document
@@ -143,7 +165,7 @@ class _Loader:
         if len(args) != 1 or directive.body is not None:
             return
         names = self.expand(args[0])
-        reals = tuple(map(os.path.realpath, names))
+        reals = tuple(map(self.names.real, names))
         self.config.includes.append(Include(document, directive, names, reals))
         parent = directive.parent
         block = (document.real, parent.start) if parent else visit.block
@@ -155,7 +177,7 @@ class _Loader:
         path = os.path.join(self.config.prefix, pattern)
         if not any(c in path for c in "*?["):  # of the whole name: nginx looks after it has put the prefix before it
             return (path,)
-        return tuple(sorted(glob.glob(path), key=os.fsencode))
+        return tuple(sorted(self.names.glob(path), key=os.fsencode))
 
     def cycle(self, real: str, source: Where | None) -> ConfigError:
         chain = [self.config.documents[p].path for p in self.stack[self.stack.index(real) :]]

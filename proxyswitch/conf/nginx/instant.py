@@ -71,7 +71,8 @@ def _find(config: Config) -> Iterator[InstantPool]:
         sides = [upstreams(config, f"{name}_{slot}") for slot in SLOTS]
         if all(len(side) == 1 for side in sides):
             _same_flag(name, lookups)
-            yield InstantPool(name, lookups[0].flags, sides[0][0], sides[1][0], tuple(lookups))
+            flags = config.names.shown(lookups[0].flags)
+            yield InstantPool(name, flags, sides[0][0], sides[1][0], tuple(lookups))
 
 
 def may_have_log(config: Config) -> bool:

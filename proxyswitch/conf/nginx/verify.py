@@ -41,7 +41,7 @@ def read_again(config: Config, upstream: Upstream, changed: Mapping[str, bytes])
     document = upstream.document
     text = changed.get(document.real)
     if text is None or len(text) <= LARGE:
-        return Reading(upstream, config, chain.load(config.main, known=config.documents, replaced=changed))
+        return Reading(upstream, config, chain.load(config.main, config.names, config.documents, changed))
     start, end = document.span(upstream.directive)
     to = end + len(text) - len(document.data)
     if text[:start] != document.data[:start] or text[to:] != document.data[end:]:
@@ -57,7 +57,7 @@ def read_again(config: Config, upstream: Upstream, changed: Mapping[str, bytes])
 def _alone(config: Config, upstream: Upstream, block: bytes, changed: Mapping[str, bytes]) -> Config:
     """The block as a config of its own, in its context; the files that it includes are followed from the same folder."""
     text = upstream.context.encode() + b" {" + block + b"}"
-    return chain.load(config.main, known=config.documents, replaced={**changed, config.root.real: text})
+    return chain.load(config.main, config.names, config.documents, {**changed, config.root.real: text})
 
 
 def verify(before: Config, after: Config, upstream: Upstream, change: PoolChange) -> None:
