@@ -1,37 +1,58 @@
-"""Ports for tests: from the kernel, and no two tests get the same one, however long it is until they listen there.
+"""Ports for tests: free ones, as the kernel says, and no two tests that run get the same one.
 
-Between the kernel's answer and the first listener another test, in this process or beside it, could be given the port too.
+They lie below those that the kernel gives to connections: a load test opens thousands of these, each of which could take
+the port of a test beside it between our question and the first listener there.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import random
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
-from proxyswitch.model import Endpoint
-from proxyswitch.system import net
-
-GIVEN: set[int] = set()
+LOWEST = 10_000
+HIGHEST = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 MINE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
-def free_port() -> int:
-    """A port that nobody has had before in this run: each of the processes side by side has its own share of them."""
+def _share() -> Iterator[int]:
+    """The ports of this process, over and over: what ran on one that comes again has ended long ago."""
+    size = (HIGHEST - LOWEST) // WORKERS
+    mine = range(LOWEST + MINE * size, LOWEST + (MINE + 1) * size)
+    start = random.randrange(size)  # another place each time: the connections of the run before may not have ended
     while True:
-        port = net.free_port()
-        if port // 2 % WORKERS == MINE and port not in GIVEN:  # the kernel gives ports of one parity only
-            GIVEN.add(port)
-            return port
+        yield from mine[start:]
+        yield from mine[:start]
+
+
+PORTS = _share()
+
+
+def free_port() -> int:
+    """A port that nobody has had for a long time."""
+    return next(port for port in PORTS if _is_free(port))
 
 
 def free_range(count: int) -> int:
-    """The first of so many free ports in a row, below those that the kernel gives to anybody meanwhile."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    share = (lowest - 20_000) // WORKERS
-    for first in range(20_000 + MINE * share, 20_000 + (MINE + 1) * share - count, count):
-        ports = range(first, first + count)
-        if GIVEN.isdisjoint(ports) and not any(net.is_listening(Endpoint("127.0.0.1", port)) for port in ports):
-            GIVEN.update(ports)
-            return first
-    raise AssertionError(f"no {count} ports in a row are free")
+    """The first of so many free ports in a row."""
+    found: list[int] = []
+    while len(found) < count:
+        port = free_port()
+        found = [*found, port] if found and port == found[-1] + 1 else [port]
+    return found[0]
+
+
+def _is_free(port: int) -> bool:
+    """True when nothing of the machine is bound there, whatever its address."""
+    with socket.socket() as sock:
+        try:
+            sock.bind(("", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True

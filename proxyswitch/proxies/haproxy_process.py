@@ -121,9 +121,10 @@ def _features(text: str) -> frozenset[str]:
 
 
 class _Seen(NamedTuple):
-    """A process of HAProxy's, master, worker or plain."""
+    """A process of HAProxy's, master, worker or plain; its parent as it was then, for it may end at any moment."""
 
     process: ProcessId
+    parent: int
     words: tuple[str, ...]
     exe: str
 
@@ -140,7 +141,7 @@ def here() -> bool:
 def instances() -> list[Instance]:
     """Every HAProxy of this machine that serves and is not in a container of its own."""
     seen = _all()
-    tops = [s for pid, s in seen.items() if proc.parent(pid) not in seen]
+    tops = [s for s in seen.values() if s.parent not in seen]
     masters = [s for s in tops if _is_master(s, seen)]
     plain: dict[tuple[str, ...], list[_Seen]] = {}
     for s in tops:
@@ -225,30 +226,22 @@ def _all() -> dict[int, _Seen]:
 
 def _seen(pid: int) -> _Seen | None:
     """The process if it is an HAProxy that serves: one that only checks a config is none."""
-    words = _words(pid)
+    words = proc.arguments(pid)
     exe = proc.link(pid, "exe").removesuffix(" (deleted)")
     if not words or not NAME.fullmatch(os.path.basename(exe or words[0])):
         return None
     if any(flag[1:2] in ("c", "v", "h") for flag, _ in options(words[1:])) or not parse(words, "/").files:
         return None
-    process = proc.identify(pid)
-    if process is None or not proc.sees_our_files(pid):
+    process, parent = proc.identify(pid), proc.parent(pid)
+    if process is None or not parent or not proc.sees_our_files(pid):
         return None
-    return _Seen(process, words, exe)
-
-
-def _words(pid: int) -> tuple[str, ...]:
-    try:
-        data = files.read(f"/proc/{pid}/cmdline")
-    except OSError:
-        return ()
-    return tuple(os.fsdecode(word) for word in data.removesuffix(b"\0").split(b"\0")) if data else ()
+    return _Seen(process, parent, words, exe)
 
 
 def _plain(names: tuple[str, ...]) -> list[_Seen]:
     """The plain processes with those config files, of whatever age."""
     seen = _all()
-    tops = [s for pid, s in seen.items() if proc.parent(pid) not in seen]
+    tops = [s for s in seen.values() if s.parent not in seen]
     return [s for s in tops if s.arguments.files == names and not _is_master(s, seen)]
 
 
@@ -256,7 +249,7 @@ def _is_master(s: _Seen, seen: dict[int, _Seen]) -> bool:
     """By `-W`, or by its workers: `master-worker` can stand in the config too."""
     if any(flag.startswith("-W") for flag, _ in options(s.words[1:])):
         return True
-    return any(proc.parent(pid) == s.process.pid for pid in seen)
+    return any(other.parent == s.process.pid for other in seen.values())
 
 
 def _newest(group: list[_Seen]) -> _Seen:

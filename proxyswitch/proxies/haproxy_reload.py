@@ -142,12 +142,25 @@ def reload(instance: Instance, state: State) -> None:
 
     Raises UsageError when it may not or cannot be done, NotTaken when HAProxy says that it has failed.
     """
+    accepted = not state.master and haproxy_process.accepts(state.process)
     try:
         haproxy_trigger.reload(instance, state.socket)
     except NotTaken as error:
-        if not state.master and state.admin and proc.alive(state.process) and not _answering(state.admin):
-            error.state = f"the old process serves on, but {LOST.format(state.admin)}"
+        if not state.master and proc.alive(state.process):
+            error.state = _lost(state, bool(accepted)) or error.state
         raise
+
+
+def _lost(state: State, accepted: bool) -> str:
+    """What the old process has lost when a second one could not take over; empty when it serves as before.
+
+    The second one has told it to pause, and at last to go on: it takes a moment until it listens again.
+    """
+    if accepted and not polling.until(lambda: haproxy_process.accepts(state.process) or None, SETTLING, longest=0.05):
+        return f"the old process (pid {state.process.pid}) runs, but takes no connections"
+    if state.admin and not _answering(state.admin):
+        return f"the old process serves on, but {LOST.format(state.admin)}"
+    return ""
 
 
 def prove(state: State, timeout: float) -> None:

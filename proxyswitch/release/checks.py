@@ -86,6 +86,9 @@ def wait_healthy(world: World, step: steps.WaitHealthy) -> None:
             _wait(world, step, check, alive(driver, place), deadline.left)
     except health.NeverHealthy as error:
         raise health.NeverHealthy(error.what + _last_lines(driver, place), next_step=_read_log(step)) from error
+    except health.Died as error:  # it has told its last lines
+        error.next_step = error.next_step or _read_log(step)
+        raise
 
 
 def _last_lines(driver: Driver, place: Slot) -> str:

@@ -10,6 +10,9 @@ from proxyswitch.model import ProcessId
 from proxyswitch.system import clock
 
 TICKS = os.sysconf("SC_CLK_TCK")
+ENV_END = 51 - 3  # among the fields from the third on
+EXECUTING = 100  # looks, a millisecond apart
+CERTAIN = 3  # looks in vain: between reading the one file and the other it may begin to execute, or end it
 
 
 def _read(pid: int, name: str) -> bytes:
@@ -18,6 +21,27 @@ def _read(pid: int, name: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def _told(pid: int, name: str) -> bytes:
+    """The command line or the environment. Both are empty for a moment while the process executes a program, as a master
+    of HAProxy does at each reload: it must not be taken for gone, nor for one without a variable."""
+    empty = 0
+    for _ in range(EXECUTING):
+        data = _read(pid, name)
+        if data or empty == CERTAIN:
+            return data
+        if _executes(pid):
+            clock.sleep(0.001)
+        else:
+            empty += 1
+    return b""
+
+
+def _executes(pid: int) -> bool:
+    """True while it has its new program, and no words of it: the kernel notes last where they end (proc_pid_stat(5))."""
+    fields = stat(pid)
+    return len(fields) > ENV_END and fields[0] not in (b"Z", b"X") and fields[ENV_END] == b"0" and bool(link(pid, "exe"))
 
 
 def stat(pid: int) -> list[bytes]:
@@ -51,13 +75,19 @@ def started(process: ProcessId) -> float:
 
 def title(pid: int) -> str:
     """The command line as a process shows it, words joined by spaces."""
-    return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "surrogateescape").strip()
+    return _told(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "surrogateescape").strip()
 
 
 def words(pid: int) -> tuple[str, ...]:
     """The command line, word for word; a process that has given itself a title shows that as one word, or few."""
-    data = _read(pid, "cmdline").rstrip(b"\0")
+    data = _told(pid, "cmdline").rstrip(b"\0")
     return tuple(word.decode("utf-8", "replace") for word in data.split(b"\0")) if data else ()
+
+
+def arguments(pid: int) -> tuple[str, ...]:
+    """The command line as it was given, empty words too; () where there is none, as of a thread of the kernel's."""
+    data = _told(pid, "cmdline")
+    return tuple(os.fsdecode(word) for word in data.removesuffix(b"\0").split(b"\0")) if data else ()
 
 
 def parent(pid: int) -> int:
@@ -125,14 +155,14 @@ def tree(pid: int) -> list[int]:
 
 def environment(pid: int) -> dict[str, str]:
     """The environment that it was started with; empty where we may not read it."""
-    pairs = (entry.partition(b"=") for entry in _read(pid, "environ").split(b"\0") if entry)
+    pairs = (entry.partition(b"=") for entry in _told(pid, "environ").split(b"\0") if entry)
     return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs}
 
 
 def with_environment(key: str, value: str) -> list[ProcessId]:
     """The living processes that were started with that variable."""
     needle = os.fsencode(f"{key}={value}")
-    found = [identify(p) for p in pids() if needle in _read(p, "environ").split(b"\0")]
+    found = [identify(p) for p in pids() if needle in _told(p, "environ").split(b"\0")]
     return [p for p in found if p]
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from proxyswitch.system import signals
+from proxyswitch.proxies import haproxy_process
+from proxyswitch.system import proc, signals
 from tests.e2e.clients import echo_server
 from tests.e2e.haproxy_holders import aged, counted, held, slow
 from tests.e2e.haproxy_pairs import done, pair, states
@@ -57,12 +58,17 @@ def listens(pid: int) -> bool:
     return bool(int(fields["SigCgt"], 16) & bit and not int(fields["SigBlk"], 16) & bit)
 
 
+def still_accepting(pids: set[int]) -> bool:
+    """True while one of these workers takes connections, on the admin socket too: either may answer there until then."""
+    return any(haproxy_process.accepts(process) for process in map(proc.identify, pids) if process)
+
+
 def reload(place: HaproxyBench) -> set[int]:
     """A reload by somebody else; the pids of the workers that were there before."""
     before = place.workers_now
     if "-W" in place.command_line and "-S" not in place.command_line:
         signals.send(place.master, signal.SIGUSR2)
-        assert eventually(lambda: place.answering() not in {0, *before})
+        assert eventually(lambda: place.answering() not in {0, *before} and not still_accepting(before))
     else:
         place.reload()
     return before

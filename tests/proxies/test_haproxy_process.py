@@ -234,7 +234,7 @@ def test_a_process_that_is_gone_heeds_no_signal() -> None:
 
 def test_a_pid_that_was_used_again_is_not_taken_for_an_old_worker() -> None:
     def seen(pid: int, start: int, *words: str) -> haproxy_process._Seen:
-        return haproxy_process._Seen(ProcessId(pid, start), ("haproxy", *words), "/usr/sbin/haproxy")
+        return haproxy_process._Seen(ProcessId(pid, start), 1, ("haproxy", *words), "/usr/sbin/haproxy")
 
     worker = seen(20, 100, "-sf", "10", "-f", "a")
     assert haproxy_process._replaces(worker, seen(10, 50, "-f", "a"))

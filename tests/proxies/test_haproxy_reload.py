@@ -299,7 +299,7 @@ def test_a_plain_process_that_cannot_be_replaced_serves_on(place: World, fault: 
         error = refused(place, instance)
     assert "a new HAProxy could not take over" in error.what
     assert "cannot bind socket" in error.what if fault == "port" else "'nonsense'" in error.what
-    assert error.state.startswith("the old process serves on") if fault == "port" else place.answering()
+    assert error.state.startswith("the old process serves on, but") if fault == "port" else place.answering()
     assert status(place) == 503
 
 

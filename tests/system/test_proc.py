@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +94,22 @@ def test_a_process_that_is_gone() -> None:
     assert proc.identify(pid) is None
     assert (proc.title(pid), proc.parent(pid), proc.group(pid), proc.children(pid)) == ("", 0, 0, [])
     assert (proc.environment(pid), proc.link(pid, "exe"), proc.owner(pid)) == ({}, "", None)
+
+
+def test_what_executes_a_program_is_not_taken_for_one_without_words(tmp_path: Path) -> None:
+    script = tmp_path / "again"
+    pause = "i=0; while [ $i -lt 500 ]; do i=$((i+1)); done\n"
+    script.write_text(f'{pause}exec /bin/sh "$0" word\n')  # the same process, over and over
+    with subprocess.Popen(["/bin/sh", str(script)], env={"MARK": "1"}) as child:
+        try:
+            assert eventually(lambda: proc.words(child.pid)[-1:] == ("word",))
+            looks = [(proc.words(child.pid)[0], proc.environment(child.pid)["MARK"]) for _ in range(2000)]
+        finally:
+            child.kill()
+    assert set(looks) == {("/bin/sh", "1")}
+
+
+def test_the_command_line_as_it_was_given() -> None:
+    with python(READY, "one", "", "two words", "") as child:
+        assert proc.arguments(child.pid)[-4:] == ("one", "", "two words", "")
+    assert proc.arguments(child.pid) == proc.arguments(2) == ()  # gone, and a thread of the kernel's

@@ -110,7 +110,7 @@ class Systemd:
         self._lay(slot, version)
         state = self._begin(slot)
         if not (state.active and state.restarts == 0):
-            error = self._refusal(slot, f"{version} did not start", state)
+            error = self._refusal(slot, f"{version} died" if state.settled else f"{version} did not start", state)
             self._end(unit)
             raise error
         return self._runs(slot, Known(version, state.invocation, me()))
