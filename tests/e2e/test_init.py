@@ -23,7 +23,7 @@ from tests.e2e.alone import python_alone
 from tests.e2e.haproxy_support import HaproxyBench
 from tests.e2e.instant_support import InstantBench
 from tests.e2e.shop import wait
-from tests.e2e.support import APP, REPO, Bench, Run, bench
+from tests.e2e.support import APP, REPO, Bench, Run, bench, eventually
 from tests.e2e.test_user import by, code, elsewhere, own
 from tests.ports import free_port
 from tests.runners.pm2 import PROGRAMS, Pm2
@@ -295,7 +295,7 @@ def test_an_app_of_pm2(place: Bench, pm2: Pm2) -> None:
     file = place.folder / "ecosystem.json"
     file.write_text(json.dumps({"apps": [app]}))
     pm2.run("start", str(file))
-    wait(lambda: net.is_listening(Endpoint("127.0.0.1", port)))
+    assert eventually(lambda: net.is_listening(Endpoint("127.0.0.1", port))), pm2.told()
     place.write(port)
     env = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
     done = place.run("init", "--json", env=env)

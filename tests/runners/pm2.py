@@ -61,6 +61,10 @@ class Pm2:
         found: list[dict[str, Any]] = json.loads(self.run("--silent", "jlist"))
         return found
 
+    def told(self) -> str:
+        """What the daemon and its apps have written, for the message of a test that fails."""
+        return "\n".join(f"{path}:\n{path.read_text()}" for path in sorted(self.home.rglob("*.log")))
+
     def end(self) -> None:
         """`pm2 kill`, and the end of what does not heed it."""
         self.exec("kill")
