@@ -80,10 +80,13 @@ def test_what_an_app_and_a_person_ask_of_a_site(shop: Site) -> None:
     answer = shop.ask("/", User_Agent='a "quoted" \\ ü'.encode().decode("latin-1"))
     assert "nginx/" not in answer.headers["Server"]
     assert eventually(lambda: len(shop.log_lines()) == 4)
-    lines = shop.log_lines()
-    assert [line["status"] for line in lines] == ["200", "413", "101", "200"]
-    assert lines[0]["upstream"] == f"127.0.0.1:{shop.blue}"
-    assert (lines[1]["upstream"], lines[3]["agent"]) == ("", 'a "quoted" \\ ü')
+    lines = {
+        (line["uri"], line["status"]): line for line in shop.log_lines()
+    }  # each worker writes its own when it gets to it
+    assert lines["/upload", "200"]["upstream"] == f"127.0.0.1:{shop.blue}"
+    assert lines["/upload", "413"]["upstream"] == ""
+    assert lines["/", "200"]["agent"] == 'a "quoted" \\ ü'
+    assert "101" in {status for _, status in lines}
     shop.ask("/health")
     assert len(shop.log_lines()) == 4
 

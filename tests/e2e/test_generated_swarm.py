@@ -41,6 +41,11 @@ def web(swarm: Docker, haproxy_binary: str, tmp_path: Path, monkeypatch: pytest.
             made.close()
 
 
+def image(web: SwarmShop) -> str:
+    """What the service is to run now."""
+    return str(web.service.inspect()["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+
+
 def by_hand(web: SwarmShop, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person types."""
     monkeypatch.setenv("APP_VERSION", version)
@@ -57,14 +62,14 @@ def test_there_and_back(web: SwarmShop, monkeypatch: pytest.MonkeyPatch) -> None
         back = web.run("rollback", "web")
         assert back.code == 0, back.err
         web.serves("1")
-        web.deploy("2-dies", code=3)
+        gone = web.deploy("2-dies", code=3)
     seen = load.stop()
     web.serves("1")
-    assert web.update() == "rollback_completed"
+    assert image(web) == f"{web.prefix}:1", gone.err
     assert seen.failures == 0, (seen.by_kind, seen.errors)
     assert {"1", "2"} <= set(seen.by_version)
     # without us, Swarm does by the file alone what it should
     by_hand(web, "2-dies", monkeypatch)
     wait(lambda: web.update() in ("paused", "rollback_paused", "rollback_completed"))
     assert web.update() == "rollback_completed"
-    assert web.service.inspect()["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == f"{web.prefix}:1"
+    assert image(web) == f"{web.prefix}:1"
