@@ -104,9 +104,12 @@ class Figures:
 
     def __init__(self, tell: Callable[[View], None]) -> None:
         self._tell = tell
-        self._last = clock.now()
+        self._last = 0.0
 
     def show(self, view: View) -> None:
-        if clock.now() - self._last >= REPORT_EVERY:
-            self._last = clock.now()
+        """The first look begins the ten seconds: of a watch that is shorter there is nothing to say."""
+        now = clock.now()
+        self._last = self._last or now
+        if now - self._last >= REPORT_EVERY:
+            self._last = now
             self._tell(view)
