@@ -291,10 +291,7 @@ def _folder(s: _Seen) -> str:
 
 def unit_of(process: ProcessId) -> str:
     """The systemd service that the process runs in; empty where there is none."""
-    try:
-        return unit_in(files.read_text(f"/proc/{process.pid}/cgroup"))
-    except OSError:
-        return ""
+    return unit_in(proc.cgroup(process.pid))
 
 
 def unit_in(cgroup: str) -> str:
